@@ -1,0 +1,1 @@
+"""Kernels built for the instruction set ``baseline``; chosen by ``twin._core``."""

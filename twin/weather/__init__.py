@@ -1,0 +1,1 @@
+"""Weather: files people have, or a seeded generator."""

@@ -1,0 +1,1 @@
+"""Workload: traces people have, or a seeded generator."""
