@@ -7,6 +7,7 @@ by package. ``TWIN_DEBUG=1`` builds the baseline only, with Cython's checks on a
 
 import os
 import platform
+import runpy
 import shutil
 from pathlib import Path
 
@@ -58,6 +59,10 @@ def stage(isa: str) -> Path:
         target = package / source.name
         if not target.exists() or target.read_bytes() != source.read_bytes():
             shutil.copyfile(source, target)
+    header = package / "tables.pxd"
+    text = runpy.run_path(str(ROOT / "twin" / "tables.py"))["kernel_header"]()
+    if not header.exists() or header.read_text() != text:
+        header.write_text(text)
     return package
 
 

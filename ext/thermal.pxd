@@ -1,0 +1,196 @@
+"""Heat: rack rows on their coolant distribution units, and the facility water loop of each hall.
+
+A row group is two nodes, dies with cold plates and the technology coolant (TCS), tied to the hall's facility water
+(FWS) through a plate heat exchanger; a hall's loop is two nodes, return and supply water, tied to the air through
+dry coolers. Both advance exactly for inputs held over a step; what couples them, the facility supply temperature
+and the heat, is exchanged once a step, and every joule that leaves a row enters its loop.
+"""
+
+from .linear2 cimport Step2, step2
+from .tables cimport LoopTable, RowTable
+from .types cimport abs_, exp_, f64, f64_cr, f64_r, i64, log_, max_, min_
+
+cdef enum:
+    VALVE_LAG_S = 30
+
+cdef inline void set_valves(RowTable* t, i64 first, i64 last, f64 fws_c, f64 flow, f64 h_s, f64* ge) noexcept nogil:
+    """Move each CDU's valve towards what its heat needs, and find the exchanger's conductance ``ge``, W/K.
+
+    Counter-flow effectiveness-NTU, UA with the 0.8 power of either flow (Incropera, eq. 11.29; PHYSICS page §4.1).
+    The wanted valve follows from the ratio of wanted to present conductance, which rises slower than the flow, so
+    the iteration cannot swing; a 30 s actuator lag makes it independent of the step.
+    """
+    cdef i64 i
+    cdef f64 k = 1.0 - exp_(-h_s / VALVE_LAG_S)
+    cdef f64 heat, tcs, goal, want, n, f8, s8, cf, cs, lo, hi, cr, ntu, ex
+    for i in range(first, last):
+        heat = t.run_w[i] * t.liquid_share[i]
+        tcs = max_(t.tcs_w_k[i] * t.pump_share[i], 1.0)
+        goal = max_(fws_c + t.tcs_above_fws_k[i], t.tcs_set_c[i]) + heat / tcs
+        want = t.valve[i] * heat / (max_(goal - fws_c, 0.5) * max_(t.ge_w_k[i], 1.0))
+        n = t.valve[i] + (min_(max_(want, 0.1), 1.2) - t.valve[i]) * k
+        t.valve[i] = n
+        f8 = exp_(0.8 * log_(n * max_(flow, 1e-3)))
+        s8 = t.pump_ua_share[i] * t.pump_on[i]
+        ge[i] = t.ua_w_k[i] * 2.0 * f8 * s8 / (f8 + s8 + 1e-12)
+    for i in range(first, last):
+        cf = max_(t.fws_w_k[i] * t.valve[i] * flow, 1.0)
+        cs = max_(t.tcs_w_k[i] * t.pump_share[i] * t.pump_on[i], 1.0)
+        lo = min_(cf, cs)
+        hi = max_(cf, cs)
+        cr = min_(lo / hi, 0.999999)
+        ntu = ge[i] / lo
+        ex = exp_(ntu * (cr - 1.0))
+        # what is left without flow: conduction through plate and pipes, 0.2 % of the clean exchanger (from memory)
+        ge[i] = max_(lo * (1.0 - ex) / (1.0 - cr * ex), 0.002 * t.ua_w_k[i])
+        t.ge_w_k[i] = ge[i]
+
+
+cdef inline f64 march_rows(RowTable* t, i64 first, i64 last, f64 fws_c, f64 flow, f64 h_s, f64* ge) noexcept nogil:
+    """Advance die and coolant temperatures of one hall's rows; ``heat_j`` gets what each gave to the facility water.
+
+    Return the largest heat residual of a row, W. ``pump_on`` is 1 while the CDU's pump turns: without flow the cold
+    plate keeps 1 % of its conductance (natural convection, from memory).
+    """
+    cdef i64 i
+    cdef f64 g1, c1, c2, a, b, c, q, t1s, t2s, u, w, du, dw, un, wn, qe, res, cs, worst = 0.0
+    cdef Step2 m
+    set_valves(t, first, last, fws_c, flow, h_s, ge)
+    for i in range(first, last):
+        c1 = t.c_die_j_k[i]
+        c2 = t.c_tcs_j_k[i]
+        g1 = t.g_die_w_k[i] * (0.01 + 0.99 * t.pump_on[i])
+        q = t.run_w[i] * t.liquid_share[i]
+        a = g1 / c1
+        b = g1 / c2
+        c = ge[i] / c2
+        m = step2(-(a + b + c), a * c, h_s)
+        t2s = fws_c + q / ge[i]
+        t1s = t2s + q / g1
+        u = t.die_c[i] - t1s
+        w = t.tcs_c[i] - t2s
+        du = a * (w - u)
+        dw = b * u - (b + c) * w
+        un = m.f0 * u + m.f1 * du
+        wn = m.f0 * w + m.f1 * dw
+        qe = ge[i] * (m.g0 * w + m.g1 * dw + (t2s - fws_c) * h_s)
+        res = c1 * (un - u) + c2 * (wn - w) - q * h_s + qe
+        worst = max_(worst, abs_(res))
+        t.die_c[i] = t1s + un
+        t.tcs_c[i] = t2s + wn
+        t.heat_j[i] = qe
+        t.air_w[i] = t.run_w[i] - q
+        cs = max_(t.tcs_w_k[i] * t.pump_share[i] * t.pump_on[i], ge[i])
+        t.supply_c[i] = t.tcs_c[i] - ge[i] * (t.tcs_c[i] - fws_c) / cs
+    return worst / h_s
+
+
+cdef inline f64 cross_flow(f64 ua, f64 ca, f64 cw) noexcept nogil:
+    """Conductance ε·Cmin of a dry cooler, W/K: cross flow, both sides unmixed (Incropera, eq. 11.32)."""
+    cdef f64 lo = max_(min_(ca, cw), 1.0)
+    cdef f64 cr = lo / max_(max_(ca, cw), 1.0)
+    cdef f64 ntu = max_(ua / lo, 1e-9)
+    cdef f64 n22 = exp_(0.22 * log_(ntu))
+    return lo * (1.0 - exp_((exp_(-cr * ntu / n22) - 1.0) * n22 / max_(cr, 1e-9)))
+
+
+cdef inline void drive_fans(LoopTable* t, i64 k, f64 set_c, f64 air_c, f64 heat_w, f64 h_s) noexcept nogil:
+    """Fan speed and number of dry-cooler banks of loop ``k``: lagged towards need, staged at 85 and 60 % speed.
+
+    A bank stays on or off for at least ten minutes (PHYSICS page §4.3).
+    """
+    cdef f64 cw = max_(t.flow_w_k[k] * t.flow[k], 1.0)
+    cdef f64 need = heat_w / max_(t.return_c[k] - air_c, 0.5) if t.supply_c[k] > set_c - 3.0 else 0.0
+    cdef f64 have = bank_conductance(t, k, cw)
+    # beyond the set-point the fans answer to it as well, so that a standing error cannot stay
+    cdef f64 want = t.fan[k] * min_(max_(need / max_(have, 1.0), 0.5), 2.0) + 0.02 * (t.supply_c[k] - set_c)
+    t.fan[k] += (min_(max_(want, 0.1), 1.0) - t.fan[k]) * (1.0 - exp_(-h_s / 60.0))
+    t.stage_s[k] = max_(t.stage_s[k] - h_s, 0.0)
+    if t.stage_s[k] <= 0.0:
+        if t.fan[k] > 0.85 and t.banks_on[k] < t.banks_in_service[k]:
+            t.banks_on[k] += 1.0
+            t.stage_s[k] = 600.0
+        elif t.fan[k] < 0.60 and t.banks_on[k] > 2.0:
+            t.banks_on[k] -= 1.0
+            t.stage_s[k] = 600.0
+    t.banks_on[k] = min_(t.banks_on[k], t.banks_in_service[k])
+
+
+cdef inline f64 bank_conductance(LoopTable* t, i64 k, f64 cw) noexcept nogil:
+    """Conductance from the loop's water to the air, W/K, all running banks together."""
+    cdef f64 fan = t.fan[k] * (1.0 - t.fouling_share[k])
+    cdef f64 f8 = exp_(0.8 * log_(max_(fan, 1e-3)))
+    cdef f64 banks = t.banks_on[k] * (1.0 if t.fed[k] > 0.5 else 0.02)  # natural draught when the fans stand
+    return cross_flow(banks * t.bank_ua_w_k[k] * f8, banks * t.bank_air_w_k[k] * fan, cw)
+
+
+cdef inline f64 march_loop(LoopTable* t, i64 k, f64 heat_j, f64 room_w, f64 dry_c, f64 wet_c, f64 h_s) noexcept nogil:
+    """Advance the facility water loop ``k`` by ``h_s`` with ``heat_j`` from its rows and ``room_w`` into its air.
+
+    Return the heat residual, W. Leaves ``power_w``, what pumps, fans and air side will draw in the next step.
+    """
+    cdef f64 q = heat_j / h_s
+    cdef f64 fed = t.fed[k]
+    cdef f64 pumps = t.running[k] * (1.0 if (fed > 0.5 or t.ups_j[k] > 0.0) else 0.0)
+    cdef f64 capacity = min_(t.pumps_in_service[k] / t.pumps_needed[k], 1.0) * pumps
+    cdef f64 set_c = min_(max_(dry_c + t.set_above_air_k[k], t.set_min_c[k]), t.set_max_c[k])
+    cdef f64 wet_pad = 1.0 if (t.water[k] > 0.5 and fed > 0.5 and dry_c > t.adiabatic_from_c[k]
+                               and t.supply_c[k] > set_c - 1.0) else 0.0
+    cdef f64 inlet_c = dry_c - wet_pad * t.adiabatic_share[k] * (dry_c - wet_c)
+    cdef f64 want = min_(max_(1.05 * q / t.q_design_w[k], 0.5), 1.0)
+    cdef f64 cw, alpha, beta, gamma, g, rs, ss, u, w, du, dw, un, wn, out_j, res, speed
+    cdef Step2 m
+    t.flow[k] += (min_(want, capacity) - t.flow[k]) * (1.0 - exp_(-h_s / 10.0))
+    t.flow[k] = min_(t.flow[k], max_(capacity, 0.01))  # a stopped pump coasts down within a second or two
+    drive_fans(t, k, set_c, inlet_c, q, h_s)
+    cw = t.flow_w_k[k] * t.flow[k]
+    g = max_(bank_conductance(t, k, cw), 1e-4 * t.flow_w_k[k])
+    g = min_(g, 0.999 * cw)
+    alpha = cw / t.c_return_j_k[k]
+    beta = cw / t.c_supply_j_k[k]
+    gamma = g / cw
+    m = step2(-(alpha + beta), alpha * beta * gamma, h_s)
+    ss = inlet_c + (1.0 - gamma) * q / g
+    rs = ss + q / cw
+    u = t.return_c[k] - rs
+    w = t.supply_c[k] - ss
+    du = alpha * (w - u)
+    dw = beta * ((1.0 - gamma) * u - w)
+    un = m.f0 * u + m.f1 * du
+    wn = m.f0 * w + m.f1 * dw
+    out_j = g * (m.g0 * u + m.g1 * du + (rs - inlet_c) * h_s)
+    res = t.c_return_j_k[k] * (un - u) + t.c_supply_j_k[k] * (wn - w) - q * h_s + out_j
+    t.return_c[k] = rs + un
+    t.supply_c[k] = ss + wn
+    t.heat_in_w[k] = q
+    t.heat_out_w[k] = out_j / h_s
+    # evaporation of the pad: a third of the latent heat would reject what the air takes (2.43 MJ/kg at 30 °C)
+    t.water_kg_s[k] = wet_pad * t.adiabatic_share[k] * (dry_c - wet_c) * air_flow_w_k(t, k) / 2.43e6
+    speed = t.flow[k] * t.pumps_needed[k] / max_(t.pumps_in_service[k], 1.0)
+    t.pumps_w[k] = pumps * min_(t.pumps_in_service[k], t.pumps[k]) * t.pump_w[k] * speed * speed * speed
+    t.fans_w[k] = fed * t.banks_on[k] * t.bank_fan_w[k] * t.fan[k] * t.fan[k] * t.fan[k]
+    res = max_(abs_(res) / h_s, march_air(t, k, room_w, dry_c, h_s))
+    t.power_w[k] = t.pumps_w[k] + t.fans_w[k] + t.air_el_w[k]
+    if fed < 0.5:
+        t.ups_j[k] = max_(t.ups_j[k] - t.pumps_w[k] * h_s, 0.0)
+    return res
+
+
+cdef inline f64 air_flow_w_k(LoopTable* t, i64 k) noexcept nogil:
+    """Heat capacity flow of the dry coolers' air, W/K."""
+    return t.banks_on[k] * t.bank_air_w_k[k] * t.fan[k] * (1.0 if t.fed[k] > 0.5 else 0.0)
+
+
+cdef inline f64 march_air(LoopTable* t, i64 k, f64 room_w, f64 dry_c, f64 h_s) noexcept nogil:
+    """Advance the hall's room air; its chilled-air units hold the set-point while they have power. Residual, W."""
+    cdef f64 cop = t.air_cop[k] * (1.0 - 0.01 * max_(dry_c - 25.0, 0.0))
+    cdef f64 capacity = 1.25 * 0.15 * t.q_design_w[k] * t.fed[k] * t.running[k]
+    cdef f64 hold = room_w + (t.air_c[k] - t.air_set_c[k]) * t.c_air_j_k[k] / max_(h_s, 120.0)
+    cdef f64 removed = min_(max_(hold, 0.0), capacity)
+    cdef f64 before = t.air_c[k]
+    # unheld, the room leaks to its walls; 0.2 % of the design heat per kelvin (from memory)
+    cdef f64 leak = 0.002 * t.q_design_w[k] * 0.15 * (before - 30.0) if capacity < room_w else 0.0
+    t.air_c[k] = before + (room_w - removed - leak) * h_s / t.c_air_j_k[k]
+    t.air_w[k] = removed
+    t.air_el_w[k] = removed / cop
+    return abs_(t.c_air_j_k[k] * (t.air_c[k] - before) / h_s - (room_w - removed - leak))
