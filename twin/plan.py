@@ -152,6 +152,11 @@ class Plan:
         self.gpus_per_rack = 72
         self.profiles = 0
         """Solar blocks so far, which is also the number of profile columns."""
+        self.halls: dict[str, tuple[int, int]] = {}
+        """Rack hall → its row groups, first and one past the last."""
+        self.row_names: list[str] = []
+        self.components_at: dict[str, int] = {}
+        """First element of a component in its table."""
         self.problems: list[Problem] = []
         self.add("rule")
         self.add("site")

@@ -82,7 +82,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "c_cell_j_k": _param(), "c_cool_j_k": _param(), "g_on_w_k": _param(), "g_off_w_k": _param(),
         "g_ambient_w_k": _param(), "chiller_w": _param(), "chiller_cop": _param(), "aux_w": _param(), "pump_w": _param(),
         "cool_on_c": _param(26.5), "cool_off_c": _param(23.5),
-        "q_factor": _param(1.0), "r_factor": _param(1.0),
+        "q_factor": _param(1.0), "r_factor": _param(1.0), "fade_calendar": _param(), "fade_cycle": _param(),
         "commissioned": _set(1.0), "in_service": _set(1.0), "derate": _set(1.0),
         "soc": _state(0.5), "v1_v": _state(), "v2_v": _state(), "cell_c": _state(25.0), "cool_c": _state(24.0),
         "cooling": _state(), "aux_now_w": _state(1.0),
@@ -91,6 +91,8 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "emf_v": _out(), "r_ohm": _out(), "discharge_w": _out(), "charge_w": _out(), "p_w": _out(), "i_a": _out(),
         "v_cell": _out(), "loss_w": _out(), "heat_w": _out(), "alive": _out(), "chilled_w": _out(), "drawn_w": _out(),
     },
+    # sums over the containers of a battery block
+    "block": {"p_w": _out(), "soc": _out(), "cell_max_c": _out(), "soh": _out(), "q_ah": _out()},
     # converter: what stands between a board's busbar and the racks (UPS), two ports and a loss curve
     "board": {
         "bus": _index(), "hall": _index(), "rated_w": _param(), "loss_0": _param(), "loss_1": _param(),

@@ -1,0 +1,147 @@
+"""Faults and repair: a pool of like units that fail at random and come back, one actor a pool.
+
+Hardware faults of racks are too many for this (some 87,000 a year): they are drawn a day at a time and handed to the
+queue core, which places them at their exact millisecond.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from twin.plan import Place
+from twin.quantities import MS_PER_DAY, MS_PER_HOUR
+
+if TYPE_CHECKING:
+    from twin.component import Behaviour
+    from twin.world import Actor, World
+
+HOURS_PER_YEAR = 8760.0
+REPAIR_SIGMA = 0.9
+"""Spread of the lognormal repair time: 0.8–1 (PHYSICS page §6)."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """``units`` like units under one name, failing ``per_year`` each, repaired in ``repair_h`` on average."""
+
+    name: str
+    units: int
+    per_year: float
+    repair_h: float
+
+
+def start_pool(
+    world: World, pool: Pool, table: str, column: str, index: int, *, each: bool = False, units: bool = False,
+    left: float = 0.0,
+) -> None:  # fmt: skip
+    """Start the actor of ``pool``; a failed unit lowers ``column`` of ``table``.
+
+    ``each``: unit k is element ``index + k`` and falls to ``left``; else all units share element ``index``, which falls
+    by one unit (``units``: the column counts units) or by 1/units (the column is a share).
+    """
+    if pool.per_year <= 0.0 or not world.scenario.faults.random:
+        return
+    share = 1.0 if units else 1.0 / pool.units
+    world.start(
+        "pool", f"{pool.name}.faults", owner=pool.name, units=pool.units, per_year=pool.per_year,
+        repair_h=pool.repair_h, table=table, column=column, index=index, each=each, share=share, left=left, down={},
+    )  # fmt: skip
+
+
+def pool(world: World, me: Actor) -> Behaviour:
+    """Fail and repair units of one pool, for ever."""
+    if me.phase == "idle":
+        me.phase = "running"
+        _plan_failure(world, me)
+        world.wake_for_tasks(me)
+    while True:
+        yield world.wait(me)
+        world.take(me)
+        for task in me.due_tasks(world.now):
+            if task == "fail":
+                _fail(world, me)
+            else:
+                _repair(world, me, task)
+        world.wake_for_tasks(me)
+
+
+def _plan_failure(world: World, me: Actor) -> None:
+    up = me.data["units"] - len(me.data["down"])
+    if up > 0:
+        hours = -math.log(1.0 - world.random(me.name, "failure").random()) * HOURS_PER_YEAR / (me.data["per_year"] * up)
+        me.task("fail", world.now + max(1, int(hours * MS_PER_HOUR)))
+
+
+def _fail(world: World, me: Actor) -> None:
+    stream = world.random(me.name, "unit")
+    up = [unit for unit in range(me.data["units"]) if str(unit) not in me.data["down"]]
+    unit = up[int(stream.random() * len(up))]
+    # lognormal by inverse CDF with the given mean: median = mean·exp(−σ²/2)
+    median_h = me.data["repair_h"] * math.exp(-REPAIR_SIGMA**2 / 2.0)
+    repair_h = median_h * math.exp(REPAIR_SIGMA * normal_quantile(stream.random()))
+    me.data["down"][str(unit)] = world.emit(
+        "fault", me.data["owner"], f"unit {unit + 1} of {me.data['units']} failed", priority=3, value=float(unit + 1)
+    )
+    _write(world, me, unit, failed=True)
+    me.task(str(unit), world.now + max(1, int(repair_h * MS_PER_HOUR)))
+    _plan_failure(world, me)
+
+
+def _repair(world: World, me: Actor, task: str) -> None:
+    cause = me.data["down"].pop(task)
+    world.emit("repair", me.data["owner"], f"unit {int(task) + 1} repaired", priority=0, cause=cause)
+    _write(world, me, int(task), failed=False)
+    if not me.has_task("fail"):
+        _plan_failure(world, me)
+
+
+def _write(world: World, me: Actor, unit: int, *, failed: bool) -> None:
+    data = me.data
+    if data["each"]:
+        value = data["left"] if failed else 1.0
+        world.put(Place(data["table"], data["column"], data["index"] + unit), value)
+        if data["column"] == "pump_share":  # UA of the CDU follows the flow with the power 0.8 (PHYSICS page §4.1)
+            world.put(Place(data["table"], "pump_ua_share", data["index"] + unit), value**0.8)
+    else:
+        place = Place(data["table"], data["column"], data["index"])
+        world.put(place, world.arena.get(place) + (-data["share"] if failed else data["share"]))
+
+
+def rack_faults(world: World, me: Actor) -> Behaviour:
+    """Hand the queue core the next day's rack faults of one hall, with their repairs."""
+    while True:
+        yield world.wait(me)
+        world.take(me)
+        hall = world.component(me.data["owner"])
+        first, last = world.plan.halls[hall.name]
+        racks = [rack for rack, row in enumerate(world.plan.racks) if first <= row < last]
+        if world.scenario.faults.random:
+            draw_rack_faults(world, me.name, racks, hall.rack_failures_per_year, hall.rack_repair_h)
+        world.wake(me, world.now + MS_PER_DAY)
+
+
+def draw_rack_faults(world: World, stream: str, racks: list[int], per_year: float, repair_h: float) -> None:
+    """A day of faults from a Poisson process over ``racks``, by inverse CDF, sorted by time."""
+    random = world.random(stream, "rack")
+    mean_gap_ms = HOURS_PER_YEAR * MS_PER_HOUR / (per_year * len(racks)) if per_year > 0.0 else math.inf
+    down, at = [], float(world.now)
+    while True:
+        at += -math.log(1.0 - random.random()) * mean_gap_ms
+        if at >= world.now + MS_PER_DAY:
+            break
+        hours = -math.log(1.0 - random.random()) * repair_h
+        down.append((racks[int(random.random() * len(racks))], int(at), int(at + hours * MS_PER_HOUR) + 1))
+    if down:
+        table = np.array(down, dtype=np.int64)
+        world.queue.feed_faults(table[:, 0].astype(np.int32), table[:, 1].copy(), table[:, 2].copy())
+
+
+def normal_quantile(p: float) -> float:
+    """The standard normal quantile at ``p`` in (0, 1); numpy has none, and a stream must not depend on scipy."""
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf(min(max(p, 1e-12), 1.0 - 1e-12))

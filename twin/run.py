@@ -1,0 +1,404 @@
+"""Run: the handle that people and other simulators hold."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from twin import snapshot
+from twin.engine import Engine
+from twin.errors import RunError
+from twin.plan import nearest
+from twin.processes.commissioning import hold_back
+from twin.processes.timeline import REVERSE, add_entry
+from twin.quantities import MS_PER_DAY, duration_ms
+from twin.record import Recorder
+from twin.scenario import Scenario
+from twin.site import Site, build
+from twin.verbs import VERBS
+from twin.world import World
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from twin.network import Network
+    from twin.results import Results
+
+CACHE_VARIABLE = "TWIN_CACHE"
+KIND_STATE, KIND_INPUT, KIND_OUTPUT = "state", "input", "output"
+
+
+def cache_dir() -> Path | None:
+    """Where weather and solar profiles are kept between runs: ``$TWIN_CACHE``, else the user's cache; ``off`` for none."""
+    named = os.environ.get(CACHE_VARIABLE)
+    if named == "off":
+        return None
+    base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "twin"
+    return base
+
+
+class Run:
+    """One run of a scenario: advance, read, write, snapshot, restore, finish.
+
+    ``out`` is the run directory (absent or empty); without it results live in a temporary directory that goes with
+    the results. Stops are on grid lines only. A context manager; ``close`` is idempotent.
+    """
+
+    def __init__(self, scenario: Scenario, out: str | Path | None = None, *, _site: Site | None = None) -> None:
+        self._prepare(scenario, out, _site)
+        self._recorder = Recorder(self.out, **self._record_arguments())
+        self.world.sink = self._recorder
+        self._start_actors()
+
+    def _prepare(self, scenario: Scenario, out: str | Path | None, site: Site | None) -> None:
+        self._cpu_start = time.process_time()
+        self._simulated_before_ms = 0
+        self.scenario = scenario
+        self.site = site or build(scenario)
+        self._temporary = tempfile.TemporaryDirectory(prefix="twin-run-") if out is None else None
+        self.out = Path(self._temporary.name) / "run" if self._temporary else Path(str(out))
+        self.engine = Engine(scenario, self.site, cache_dir())
+        self.world = World(scenario, self.engine)
+        self._closed = False
+        self._results: Results | None = None
+        self._next_checkpoint_ms = self._checkpoint_step_ms
+        self._flushed_day_ms = self.world.next_local_day(0)
+
+    @property
+    def _checkpoint_step_ms(self) -> int:
+        return int(self.scenario.run.checkpoint_days * MS_PER_DAY)
+
+    def _record_arguments(self) -> dict[str, Any]:
+        engine, scenario = self.engine, self.scenario
+        return {
+            "channels": engine.channels, "minute": engine.minute_names, "fine": engine.fine_names,
+            "start_ms": scenario.start_ms, "utc_offset_ms": scenario.utc_offset_ms,
+            "resolved_toml": scenario.to_toml(), "manifest": self._manifest(), "group_names": self.site.plan.row_names,
+        }  # fmt: skip
+
+    def _manifest(self) -> dict[str, Any]:
+        from twin import __version__, _core
+
+        return {
+            "title": self.scenario.title, "scenario_digest": self.scenario.digest, "seed": self.scenario.run.seed,
+            "version": __version__, "isa": _core.isa, "boundary": self._boundary(), "horizon_ms": self.scenario.horizon_ms,
+            "step_s": self.scenario.run.step_s, "utc_offset_ms": self.scenario.utc_offset_ms,
+        }  # fmt: skip
+
+    def _boundary(self) -> dict[str, str]:
+        return {"weather": self.engine.weather.digest, "jobs": self.engine.jobs.digest}
+
+    def _start_actors(self) -> None:
+        world, scenario = self.world, self.scenario
+        hold_back(world)
+        world.start("arrivals", "arrivals")
+        world.start("scheduler", "scheduler")
+        world.start("dispatch", "dispatch")
+        world.start("islands", "islands")
+        if world.commission_plan():
+            world.start("commissioning", "commissioning", at_ms=world.commission_plan()[0][0])
+        for component in scenario.components:
+            world.start("component", component.name)
+        timeline = world.start("timeline", "timeline", entries=[])
+        for entry in scenario.timeline:
+            length = duration_ms(entry.duration) if entry.duration else 0
+            at_ms = scenario.local_text_to_ms(entry.at)
+            add_entry(world, timeline, at_ms, entry.do, entry.what, entry.value, length, None)
+        self._plan_timeline()
+
+    def _plan_timeline(self) -> None:
+        from twin.processes.timeline import CUTTING
+
+        timeline = self.world.actors["timeline"]
+        if timeline.data["entries"]:
+            first = timeline.data["entries"][0]
+            self.world.wake(timeline, first[0], cuts=first[2] in CUTTING)
+
+    # ------------------------------------------------------------------ time
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of everything; results already taken stay readable."""
+        if not self._closed:
+            self._closed = True
+            if self._results is None:
+                self._recorder.abort("closed before the end")
+
+    @property
+    def now(self) -> pd.Timestamp:
+        """Present time, UTC."""
+        return self.scenario.timestamp(self.world.plant.now_ms)
+
+    def _target_ms(self, until: Any) -> int:
+        import pandas as pd
+
+        if isinstance(until, str):
+            target = self.scenario.local_text_to_ms(until)
+        elif isinstance(until, pd.Timestamp) or hasattr(until, "tzinfo"):
+            target = self.scenario.ms_of(until)
+        else:
+            target = self.world.plant.now_ms + int(pd.Timedelta(until) / pd.Timedelta(milliseconds=1))
+        self._check_target(target)
+        return int(target)
+
+    def _check_target(self, target: int) -> None:
+        step = self.scenario.step_ms
+        if target % step:
+            raise RunError(
+                f"{self.scenario.timestamp(target)} is not on the grid of {step / 1000:g} s from the start of the run; "
+                "stopping there would change the last bits"
+            )
+        if target < self.world.plant.now_ms:
+            raise RunError(f"{self.scenario.timestamp(target)} lies before {self.now}: a run cannot go back; restore a snapshot")
+        if target > self.scenario.horizon_ms:
+            raise RunError(f"{self.scenario.timestamp(target)} lies after the end of the run, {self.end}")
+
+    @property
+    def end(self) -> pd.Timestamp:
+        """End of the scenario, UTC."""
+        return self.scenario.timestamp(self.scenario.horizon_ms)
+
+    def advance(self, until: Any, stop_on_watch: bool = False) -> pd.Timestamp:  # noqa: FBT001, FBT002 - DESIGN's signature
+        """Go on to ``until``: a Timestamp, ISO text, or a timedelta from now, on a grid line. Return the time reached.
+
+        Events at exactly ``until`` belong to the next call. With ``stop_on_watch`` it returns at the first event of a
+        watched job.
+        """
+        if self._closed:
+            raise RunError("the run is closed")
+        target = self._target_ms(until)
+        self.world.stop_on_watch = stop_on_watch
+        while self.world.plant.now_ms < target:
+            stop = min(target, self._flushed_day_ms)
+            reached = self.world.run_until(stop)
+            if self.world.watched and stop_on_watch and reached < stop:
+                return self.scenario.timestamp(reached)
+            if reached == self._flushed_day_ms:
+                self._day_ends(reached)
+        return self.now
+
+    def _day_ends(self, at_ms: int) -> None:
+        """Write the day's parts; from time to time a checkpoint."""
+        self._flushed_day_ms = self.world.next_local_day(at_ms)
+        self.engine.drain(self._recorder)
+        self.world.collect_jobs()
+        self._recorder.flush(at_ms)
+        if at_ms >= self._next_checkpoint_ms and self._temporary is None:
+            self.snapshot_to_disk()
+            self._next_checkpoint_ms = at_ms + self._checkpoint_step_ms
+
+    # ------------------------------------------------------------------ reading and writing
+
+    def variables(self) -> pd.DataFrame:
+        """Everything that can be read or written: name, unit, kind, start, min, max, description."""
+        import pandas as pd
+
+        rows = [
+            (c.name, c.unit, KIND_STATE if c.kind == "state" else KIND_OUTPUT, self._channel_value(c.name), -np.inf, np.inf, c.description)
+            for c in self.engine.channels
+        ] + [
+            (i.name, i.unit, KIND_INPUT, self.world.input_value(i.name), i.minimum, i.maximum, i.description)
+            for i in self.site.plan.inputs.values()
+        ]  # fmt: skip
+        return pd.DataFrame(rows, columns=["name", "unit", "kind", "start", "min", "max", "description"])
+
+    def _channel_value(self, name: str) -> float:
+        channel = self.site.plan.channels.get(name)
+        if channel is None:
+            if name in self.site.plan.inputs:
+                return self.world.input_value(name)
+            raise RunError(f"no variable named {name!r}; {nearest(name, {**self.site.plan.channels, **self.site.plan.inputs})}")
+        return float(self.engine.arena.get(channel.place) * channel.scale)
+
+    @overload
+    def read(self, names: str) -> float: ...
+    @overload
+    def read(self, names: Sequence[str]) -> npt.NDArray[np.float64]: ...
+    def read(self, names: str | Sequence[str]) -> float | npt.NDArray[np.float64]:
+        """The present value of a variable, or an array of them in the order of ``names``."""
+        if isinstance(names, str):
+            return self._channel_value(names)
+        return np.array([self._channel_value(name) for name in names])
+
+    def write(self, name: str, value: float) -> None:
+        """Set an input from now on; several writes act in the order written."""
+        self._inject("set", name, float(value), self.world.plant.now_ms, 0)
+
+    def inject(self, verb: str, what: str, value: float | None = None, after: str = "0s", duration: str | None = None) -> None:
+        """Do ``verb`` to ``what`` in ``after`` from now, undone after ``duration``: the verbs of a scenario's timeline."""
+        if verb not in VERBS:
+            raise RunError(f"no verb {verb!r}; there are {', '.join(VERBS)}")
+        if verb != "set" and what not in self.site.plan.assets:
+            raise RunError(f"no asset named {what!r}; {nearest(what, self.site.plan.assets)}")
+        if duration and verb not in REVERSE:
+            raise RunError(f"{verb} cannot be undone; leave duration out")
+        at_ms = self.world.plant.now_ms + duration_ms(after)
+        self._inject(verb, what, value, at_ms, duration_ms(duration) if duration else 0)
+
+    def _inject(self, verb: str, what: str, value: float | None, at_ms: int, length_ms: int) -> None:
+        if verb == "set":
+            self.world.input_value(what)
+        add_entry(self.world, self.world.actors["timeline"], at_ms, verb, what, value, length_ms, None)
+        self._plan_timeline()
+
+    def network(self) -> Network:
+        """The power flow with the present switches and injections."""
+        network = self.site.network()
+        for name, index in self.engine.branch_index.items():
+            if self.engine.network.closed_mask[index] != self.site.plan.branches[name].closed:
+                (network.close if self.engine.network.closed_mask[index] else network.open)(name)
+        network.set_injections(*self.engine.injections())
+        return network
+
+    def watch(self, jobs: str) -> None:
+        """Be woken for the jobs that satisfy ``jobs``, such as ``"tier == 1 and size >= 512"``: see twin.watch."""
+        from twin.watch import rule
+
+        self.world.watch_text = jobs
+        self.world.watch_rule = rule(jobs)
+
+    # ------------------------------------------------------------------ snapshot
+
+    def snapshot(self) -> bytes:
+        """All of the run's state as versioned plain data."""
+        self.engine.drain(self._recorder)
+        self.world.collect_jobs()
+        header = {
+            "scenario": self.scenario.document, "scenario_digest": self.scenario.digest, "boundary": self._boundary(),
+            "base_dir": str(self.scenario.base_dir), "clocks": self.engine.plant.clocks(), "world": self.world.state(),
+            "watch": self.world.watch_text,
+        }  # fmt: skip
+        return snapshot.pack(header, self.engine.buffers_state())
+
+    def snapshot_to_disk(self) -> None:
+        """Write a checkpoint into the run directory; ``twin resume`` starts from the newest sound one."""
+        at_ms = self.world.plant.now_ms
+        data = self.snapshot()
+        self._recorder.checkpoint(f"{at_ms:015d}.snap", data)
+
+    @classmethod
+    def restore(cls, data: bytes, out: str | Path | None = None, *, base_dir: str | Path | None = None) -> Run:
+        """A run that continues from a snapshot. Its tables begin there; its ledgers run from the start."""
+        header, buffers = snapshot.unpack(data)
+        scenario = Scenario.from_document(header["scenario"], base_dir=Path(base_dir or header["base_dir"]))
+        run = cls.__new__(cls)
+        run._prepare(scenario, out, None)
+        run._continue(header, buffers)
+        run._recorder = Recorder(run.out, **run._record_arguments())
+        run.world.sink = run._recorder
+        return run
+
+    def _continue(self, header: dict[str, Any], buffers: dict[str, bytes]) -> None:
+        if header["boundary"] != self._boundary():
+            raise RunError("weather or jobs are not those of the snapshot: a boundary file has changed")
+        self.engine.set_buffers_state(buffers, header["clocks"])
+        self.world.set_state(header["world"])
+        if header["watch"]:
+            self.watch(header["watch"])
+        now = header["clocks"]["now_ms"]
+        self._simulated_before_ms = now
+        self._flushed_day_ms = self.world.next_local_day(now)
+        self._next_checkpoint_ms = now + self._checkpoint_step_ms
+
+    @classmethod
+    def resume(cls, out: str | Path) -> Run:
+        """Go on with a run directory that was interrupted, from its newest sound checkpoint (or from the start)."""
+        from twin.record import newest_checkpoint
+
+        out = Path(out)
+        scenario, data, ledger = newest_checkpoint(out)
+        if data is None:
+            return cls._restart(out, scenario)
+        header, buffers = snapshot.unpack(data)
+        scenario = Scenario.from_document(header["scenario"], base_dir=Path(header["base_dir"]))
+        run = cls.__new__(cls)
+        run._prepare(scenario, out, None)
+        run._continue(header, buffers)
+        run._recorder = Recorder.reopen(out, **run._record_arguments(), at_ms=header["clocks"]["now_ms"], parts=ledger)
+        run.world.sink = run._recorder
+        return run
+
+    @classmethod
+    def _restart(cls, out: Path, scenario_toml: Path) -> Run:
+        scenario = Scenario.read(scenario_toml)
+        run = cls.__new__(cls)
+        run._prepare(scenario, out, None)
+        run._recorder = Recorder.reopen(out, **run._record_arguments(), at_ms=0, parts={})
+        run.world.sink = run._recorder
+        run._start_actors()
+        return run
+
+    def fork(self) -> Run:
+        """A second run from here, with results of its own."""
+        return Run.restore(self.snapshot(), base_dir=self.scenario.base_dir)
+
+    # ------------------------------------------------------------------ end
+
+    def progress(self) -> dict[str, Any]:
+        """What a progress panel shows."""
+        plant = self.world.plant
+        return {
+            "sim_time": self.now, "start_time": self.scenario.timestamp(0), "end_time": self.end,
+            "done": plant.now_ms / self.scenario.horizon_ms, "fine": plant.now_ms < plant.fine_end_ms,
+            "step_s": (plant.fine_step_ms if plant.now_ms < plant.fine_end_ms else plant.grid_ms) / 1000.0,
+            "events": [(self.scenario.timestamp(e.time_ms), e.priority, e.asset, e.text) for e in self.world.recent],
+            "open_alarms": len(self.world.standing), "rss_mb": peak_rss_mb(),
+        }  # fmt: skip
+
+    def finish(self) -> Results:
+        """Close the books, write what is left, and return the results."""
+        if self._results is None:
+            from twin.closing import close_books
+
+            self._results = close_books(self)
+            self._closed = True
+        return self._results
+
+    def state_digest(self) -> str:
+        """SHA-256 of the final state: every compiled buffer and the world's plain data."""
+        digest = hashlib.sha256()
+        for name, data in sorted(self.engine.buffers_state().items()):
+            digest.update(name.encode())
+            digest.update(data)
+        return digest.hexdigest()
+
+
+def peak_rss_mb() -> float:
+    """Peak resident memory of this process, MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+
+
+def simulate(
+    scenario: Scenario, *, out: str | Path | None = None, until: Any = None,
+    progress: Callable[[Mapping[str, Any]], None] | None = None,
+) -> Results:  # fmt: skip
+    """Run a scenario to its end (or ``until``) and return its results."""
+    with Run(scenario, out) as run:
+        end = run.end if until is None else until
+        if progress is None:
+            run.advance(end)
+        else:
+            _advance_with_progress(run, run._target_ms(end), progress)
+        return run.finish()
+
+
+def _advance_with_progress(run: Run, target_ms: int, progress: Callable[[Mapping[str, Any]], None]) -> None:
+    step = max(run.scenario.step_ms, target_ms // 200 // run.scenario.step_ms * run.scenario.step_ms)
+    while run.world.plant.now_ms < target_ms:
+        run.advance(run.scenario.timestamp(min(target_ms, run.world.plant.now_ms + step)))
+        progress(run.progress())
