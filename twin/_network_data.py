@@ -1,0 +1,386 @@
+"""From a networkx graph to the arrays of the power-flow kernel: the schema, its checks, branch admittances."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Any
+
+import networkx as nx
+import numpy as np
+import numpy.typing as npt
+
+from twin.errors import Problem, SiteError
+
+Array = npt.NDArray[np.float64]
+ComplexArray = npt.NDArray[np.complex128]
+
+GRAPH_DEFAULTS = {"base_mva": 100.0, "frequency_hz": 50.0}
+KINDS = ("slack", "pv", "pq")
+NODE_NUMBERS = (
+    "vn_kv", "vm_pu", "va_deg", "p_mw", "q_mvar", "q_min_mvar", "q_max_mvar", "gs_mw", "bs_mvar", "z_share", "i_share",
+)  # fmt: skip
+NODE_LATER = (
+    "droop_mw_per_hz", "q_v_curve", "s_sc_max_mva", "rx_max", "xdss_pu", "rdss_ohm", "sn_mva", "cos_phi", "lrc_pu",
+    "i_max_pu",
+)  # fmt: skip
+PER_UNIT = ("r_pu", "x_pu", "b_pu")
+OHMS = ("r_ohm", "x_ohm", "c_nf")
+TRANSFORMER = ("sn_mva", "vk_percent", "vkr_percent", "pfe_kw", "i0_percent")
+EDGE_NUMBERS = (*PER_UNIT, *OHMS, *TRANSFORMER, "tap_ratio", "shift_deg", "rate_mva")
+EDGE_LATER = ("tap_min", "tap_max", "tap_step", "v_target_pu", "deadband_pu")
+NODE_NAMES = ("kind", *NODE_NUMBERS, *NODE_LATER)
+EDGE_NAMES = ("name", "from", "closed", *EDGE_NUMBERS, *EDGE_LATER)
+
+ABOVE_ZERO = {"vn_kv", "vm_pu", "sn_mva", "tap_ratio", "base_mva", "frequency_hz"}
+NOT_NEGATIVE = {"rate_mva", "vk_percent", "vkr_percent", "pfe_kw", "i0_percent", "c_nf"}
+SHARES = {"z_share", "i_share"}
+UNBOUNDED = {"q_min_mvar", "q_max_mvar"}
+"""May be infinite: no limit."""
+
+ELECTRIC_SUFFIXES = (
+    "_kw", "_mw", "_gw", "_w", "_kvar", "_mvar", "_mva", "_kva", "_kv", "_v", "_ohm", "_mohm", "_nf", "_uf", "_pu",
+    "_percent", "_hz", "_ka", "_a", "_per_km",
+)  # fmt: skip
+"""A name that ends so means an electrical quantity: outside the schema it is an error, not an annotation."""
+
+
+# ---- admittances -------------------------------------------------------------------------------------------------
+
+
+def phasor(angle_deg: float) -> complex:
+    """exp(j angle), exact at multiples of 30 degrees, where vector groups stand."""
+    thirds, rest = divmod(angle_deg, 30.0)
+    if rest:
+        return complex(math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg)))
+    half_root_3 = math.sqrt(3.0) / 2.0
+    cosines = (1.0, half_root_3, 0.5, 0.0, -0.5, -half_root_3, -1.0, -half_root_3, -0.5, 0.0, 0.5, half_root_3)
+    step = int(thirds) % 12
+    return complex(cosines[step], cosines[(step - 3) % 12])
+
+
+def branch_admittance(
+    r_pu: float,
+    x_pu: float,
+    b_pu: float = 0.0,
+    *,
+    tap_ratio: float = 1.0,
+    shift_deg: float = 0.0,
+    g_from_pu: float = 0.0,
+    b_from_pu: float = 0.0,
+) -> tuple[complex, complex, complex, complex]:
+    """Two-port admittances (y_ff, y_ft, y_tf, y_tt) of a branch, per unit.
+
+    Pi model behind an ideal transformer at the from side, ratio ``tap_ratio`` and phase ``shift_deg`` (the to side
+    lags by it), half of ``b_pu`` at each end: MATPOWER manual 7.1, eq. 3.2. ``g_from_pu`` + j ``b_from_pu`` is a shunt
+    at the from terminal itself, for the no-load losses of a transformer. Raise ValueError for zero impedance.
+    """
+    if r_pu == 0.0 and x_pu == 0.0:
+        raise ValueError("a branch without impedance has no admittance: it merges its buses")
+    series = 1.0 / complex(r_pu, x_pu)
+    tap = tap_ratio * phasor(shift_deg)
+    y_tt = series + 0.5j * b_pu
+    y_ff = y_tt / (tap_ratio * tap_ratio) + complex(g_from_pu, b_from_pu)
+    return y_ff, -series / tap.conjugate(), -series / tap, y_tt
+
+
+def transformer_impedance(
+    *,
+    sn_mva: float,
+    vk_percent: float,
+    vkr_percent: float = 0.0,
+    pfe_kw: float = 0.0,
+    i0_percent: float = 0.0,
+    base_mva: float = 100.0,
+) -> tuple[float, float, float, float]:
+    """(r_pu, x_pu, g_from_pu, b_from_pu) on ``base_mva`` from a transformer's name plate.
+
+    Short-circuit voltage gives the series impedance, no-load loss and current the shunt (IEC 60076-1). Raise
+    ValueError where the loss part exceeds the whole. A zero ``i0_percent`` means that the current is all loss.
+    """
+    if vkr_percent > vk_percent:
+        raise ValueError(f"vkr_percent = {vkr_percent} is above vk_percent = {vk_percent}")
+    scale = base_mva / sn_mva / 100.0
+    loss, apparent = pfe_kw / 1e3, i0_percent / 100.0 * sn_mva
+    if 0.0 < apparent < loss:
+        raise ValueError(f"i0_percent = {i0_percent} is less than the no-load loss of {pfe_kw} kW alone")
+    reactive = math.sqrt(apparent * apparent - loss * loss) if apparent > 0.0 else 0.0
+    x_pu = math.sqrt(vk_percent * vk_percent - vkr_percent * vkr_percent) * scale
+    return vkr_percent * scale, x_pu, loss / base_mva, -reactive / base_mva
+
+
+def line_impedance(
+    *, r_ohm: float, x_ohm: float, c_nf: float = 0.0, vn_kv: float, base_mva: float = 100.0, frequency_hz: float = 50.0
+) -> tuple[float, float, float]:
+    """(r_pu, x_pu, b_pu) on ``base_mva`` of a line of rated voltage ``vn_kv``; ``c_nf`` is its whole capacitance."""
+    base_ohm = vn_kv * vn_kv / base_mva
+    return r_ohm / base_ohm, x_ohm / base_ohm, 2.0 * math.pi * frequency_hz * c_nf * 1e-9 * base_ohm
+
+
+# ---- the tables --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One edge of the graph, in per unit of the base; ``coupler`` has no impedance and merges its buses."""
+
+    name: str
+    from_bus: Hashable
+    to_bus: Hashable
+    r_pu: float = 0.0
+    x_pu: float = 0.0
+    b_pu: float = 0.0
+    g_from_pu: float = 0.0
+    b_from_pu: float = 0.0
+    tap_ratio: float = 1.0
+    shift_deg: float = 0.0
+    rate_mva: float = 0.0
+    closed: bool = True
+    key: tuple[Hashable, ...] = ()
+    """How the graph names the edge."""
+
+    @property
+    def coupler(self) -> bool:
+        """Whether it has no impedance."""
+        return self.r_pu == 0.0 and self.x_pu == 0.0
+
+    def admittance(self) -> tuple[complex, complex, complex, complex]:
+        """Its two-port admittances; zeros for a coupler."""
+        if self.coupler:
+            return 0j, 0j, 0j, 0j
+        return branch_admittance(
+            self.r_pu, self.x_pu, self.b_pu, tap_ratio=self.tap_ratio, shift_deg=self.shift_deg,
+            g_from_pu=self.g_from_pu, b_from_pu=self.b_from_pu,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class GridData:
+    """A checked graph: node columns in the order of ``buses``, branch records in the order of the graph's edges."""
+
+    base_mva: float
+    frequency_hz: float
+    buses: tuple[Hashable, ...]
+    kinds: tuple[str, ...]
+    columns: dict[str, Array]
+    """NODE_NUMBERS -> (n_bus,), with defaults filled in; ``vn_kv`` is 0 where it is not given."""
+    branches: tuple[Branch, ...]
+
+
+NODE_DEFAULTS = {name: 0.0 for name in NODE_NUMBERS} | {
+    "vm_pu": 1.0, "q_min_mvar": -math.inf, "q_max_mvar": math.inf
+}  # fmt: skip
+
+
+@dataclass
+class Reader:
+    """Reads a graph and keeps every problem it meets; ``read_graph`` raises them together."""
+
+    graph: nx.Graph
+    problems: list[Problem] = field(default_factory=list)
+
+    def complain(self, path: str, message: str, got: object = None, hint: str = "") -> None:
+        """Note one problem."""
+        self.problems.append(Problem(path, message, got, hint))
+
+    def number(self, path: str, attributes: Mapping[str, Any], name: str) -> float | None:
+        """The value of an attribute if it is given and sound."""
+        value = attributes.get(name)
+        if value is None:
+            return None
+        if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+            self.complain(f"{path}.{name}", "expected a number", value)
+            return None
+        value = float(value)
+        expected = _expected(name, value)
+        if expected:
+            self.complain(f"{path}.{name}", f"expected {expected}", value)
+            return None
+        return value
+
+    def check_names(self, path: str, attributes: Mapping[str, Any], known: tuple[str, ...]) -> None:
+        """Complain about names that were surely meant for the schema; others are annotations and are left alone."""
+        for name in attributes:
+            if not isinstance(name, str) or name in known:
+                continue
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+            if near or name.endswith(ELECTRIC_SUFFIXES):
+                hint = f"did you mean {near[0]!r}?" if near else ""
+                self.complain(f"{path}.{name}", "not an attribute of the schema", attributes[name], hint)
+
+    def check_later(self, path: str, attributes: Mapping[str, Any], names: tuple[str, ...]) -> None:
+        """Refuse what the schema knows but this version does not honour."""
+        for name in names:
+            if attributes.get(name) is not None:
+                self.complain(f"{path}.{name}", "not honoured by this version: remove it", attributes[name])
+
+    # ---- nodes
+
+    def nodes(self) -> tuple[tuple[str, ...], dict[str, Array]]:
+        """Kinds and columns of all nodes."""
+        columns = {name: np.full(len(self.graph), NODE_DEFAULTS[name]) for name in NODE_NUMBERS}
+        kinds = []
+        for index, (node, attributes) in enumerate(self.graph.nodes(data=True)):
+            path = f"nodes[{node!r}]"
+            self.check_names(path, attributes, NODE_NAMES)
+            self.check_later(path, attributes, NODE_LATER)
+            kinds.append(self.kind(path, attributes))
+            for name in NODE_NUMBERS:
+                value = self.number(path, attributes, name)
+                if value is not None:
+                    columns[name][index] = value
+            self.check_node(path, kinds[-1], {name: float(columns[name][index]) for name in NODE_NUMBERS})
+        return tuple(kinds), columns
+
+    def kind(self, path: str, attributes: Mapping[str, Any]) -> str:
+        """The kind of a node, "pq" where none is given."""
+        kind = attributes.get("kind", "pq")
+        if isinstance(kind, str) and kind in KINDS:
+            return kind
+        near = difflib.get_close_matches(str(kind).lower(), KINDS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else ""
+        self.complain(f"{path}.kind", "expected 'slack', 'pv' or 'pq'", kind, hint)
+        return "pq"
+
+    def check_node(self, path: str, kind: str, row: Mapping[str, float]) -> None:
+        """Rules that hold between the attributes of one node."""
+        if row["z_share"] + row["i_share"] > 1.0:
+            self.complain(f"{path}.z_share", "expected z_share + i_share of at most 1", row["z_share"] + row["i_share"])
+        if kind != "pq" and (row["z_share"] or row["i_share"]):
+            self.complain(f"{path}.z_share", f"only a 'pq' node has ZIP shares, this one is {kind!r}")
+        if row["q_min_mvar"] > row["q_max_mvar"]:
+            self.complain(f"{path}.q_min_mvar", f"above q_max_mvar = {row['q_max_mvar']}", row["q_min_mvar"])
+
+    # ---- edges
+
+    def edges(self, buses: Mapping[Hashable, float], base: Mapping[str, float]) -> Iterator[Branch]:
+        """Branch records of all edges; ``buses`` gives the rated voltage of each node, 0 where none is known."""
+        seen: set[str] = set()
+        for *ends, attributes in self.graph.edges(data=True, **({"keys": True} if self.graph.is_multigraph() else {})):
+            u, v = ends[0], ends[1]
+            name = attributes.get("name", f"{u}-{v}")
+            path = f"edges[{name!r}]"
+            if not isinstance(name, str):
+                self.complain(f"{path}.name", "expected a text", name)
+            elif name in seen:
+                self.complain(f"{path}.name", f"used twice, again between {u!r} and {v!r}: names must be unique", name)
+            if u == v:
+                self.complain(path, f"joins {u!r} with itself")
+            seen.add(str(name))
+            self.check_names(path, attributes, EDGE_NAMES)
+            self.check_later(path, attributes, EDGE_LATER)
+            values = {key: self.number(path, attributes, key) for key in EDGE_NUMBERS}
+            yield self.branch(path, str(name), tuple(ends), attributes, values, buses, base)
+
+    def branch(
+        self, path: str, name: str, ends: tuple[Hashable, ...], attributes: Mapping[str, Any],
+        values: Mapping[str, float | None], buses: Mapping[Hashable, float], base: Mapping[str, float],
+    ) -> Branch:  # fmt: skip
+        """The record of one edge."""
+        tapped = (values["tap_ratio"] or 1.0) != 1.0 or (values["shift_deg"] or 0.0) != 0.0
+        sided = tapped or bool(values["pfe_kw"] or values["i0_percent"])
+        from_bus, to_bus = self.orient(path, ends, attributes, buses, sided)
+        r, x, b, g_from, b_from = self.impedance(path, attributes, values, (buses[from_bus], buses[to_bus]), base)
+        closed = attributes.get("closed", True)
+        if not isinstance(closed, (bool, np.bool_)):
+            self.complain(f"{path}.closed", "expected true or false", closed)
+        if r == 0.0 and x == 0.0 and (tapped or b):
+            self.complain(path, "a branch without impedance merges its buses: it can have neither tap, shift nor charging")
+        return Branch(
+            name, from_bus, to_bus, r, x, b, g_from, b_from, values["tap_ratio"] or 1.0, values["shift_deg"] or 0.0,
+            values["rate_mva"] or 0.0, bool(closed), ends,
+        )  # fmt: skip
+
+    def orient(
+        self, path: str, ends: tuple[Hashable, ...], attributes: Mapping[str, Any], buses: Mapping[Hashable, float],
+        matters: bool,
+    ) -> tuple[Hashable, Hashable]:  # fmt: skip
+        """(from, to): ``from`` as given, else the edge's direction, else the higher voltage, else the edge's order."""
+        u, v = ends[0], ends[1]
+        given = attributes.get("from")
+        if given is not None:
+            if given not in (u, v):
+                self.complain(f"{path}.from", f"expected {u!r} or {v!r}", given)
+            return (v, u) if given == v else (u, v)
+        if self.graph.is_directed() or buses[u] > buses[v]:
+            return u, v
+        if buses[v] > buses[u]:
+            return v, u
+        if matters:
+            self.complain(f"{path}.from", "missing: name the tap side, both ends have the same vn_kv")
+        return u, v
+
+    def impedance(
+        self, path: str, attributes: Mapping[str, Any], values: Mapping[str, float | None],
+        vn_kv: tuple[float, float], base: Mapping[str, float],
+    ) -> tuple[float, float, float, float, float]:  # fmt: skip
+        """(r, x, b, g_from, b_from) in per unit from whichever family of attributes the edge has."""
+        nothing = (0.0, 0.0, 0.0, 0.0, 0.0)
+        families = [names for names in (PER_UNIT, OHMS, TRANSFORMER) if any(attributes.get(n) is not None for n in names)]
+        if not families and attributes.get("closed") is not None:
+            return nothing  # a switch
+        if len(families) != 1:
+            text = "expected r_pu/x_pu/b_pu, or r_ohm/x_ohm/c_nf, or sn_mva/vk_percent"
+            self.complain(path, f"{text}: found {'more than one' if families else 'none'} (a coupler has x_pu = 0)")
+            return nothing
+        if families[0] == PER_UNIT:
+            r, x, b = (values[name] or 0.0 for name in PER_UNIT)
+            return r, x, b, 0.0, 0.0
+        if families[0] == TRANSFORMER:
+            return self.transformer(path, values, base)
+        if vn_kv[0] <= 0.0 or vn_kv[0] != vn_kv[1]:
+            self.complain(path, "r_ohm and x_ohm need the same vn_kv at both ends", vn_kv)
+            return nothing
+        r, x, c = (values[name] or 0.0 for name in OHMS)
+        return *line_impedance(r_ohm=r, x_ohm=x, c_nf=c, vn_kv=vn_kv[0], **base), 0.0, 0.0
+
+    def transformer(
+        self, path: str, values: Mapping[str, float | None], base: Mapping[str, float]
+    ) -> tuple[float, float, float, float, float]:
+        """Per-unit values of a transformer edge."""
+        missing = [name for name in ("sn_mva", "vk_percent") if not values[name]]
+        for name in missing:
+            self.complain(f"{path}.{name}", "missing: a transformer needs it, above 0")
+        if missing:
+            return 0.0, 1.0, 0.0, 0.0, 0.0
+        given = {name: values[name] or 0.0 for name in TRANSFORMER}
+        try:
+            r, x, g_from, b_from = transformer_impedance(**given, base_mva=base["base_mva"])
+        except ValueError as error:
+            self.complain(path, str(error))
+            return 0.0, 1.0, 0.0, 0.0, 0.0
+        return r, x, 0.0, g_from, b_from
+
+
+def _expected(name: str, value: float) -> str:
+    """What a value should have been, empty where it is sound."""
+    if math.isnan(value) or (math.isinf(value) and name not in UNBOUNDED):
+        return "a finite number"
+    if name in ABOVE_ZERO and value <= 0.0:
+        return "a number above 0"
+    if name in NOT_NEGATIVE and value < 0.0:
+        return "0 or above"
+    if name in SHARES and not 0.0 <= value <= 1.0:
+        return "a share between 0 and 1"
+    return ""
+
+
+def read_graph(graph: nx.Graph) -> GridData:
+    """Check a graph against the schema and lower it; raise SiteError with every problem found."""
+    reader = Reader(graph)
+    if len(graph) == 0:
+        reader.complain("graph", "has no nodes")
+    reader.check_names("graph", graph.graph, tuple(GRAPH_DEFAULTS))
+    base = {}
+    for name, default in GRAPH_DEFAULTS.items():
+        value = reader.number("graph", graph.graph, name)
+        base[name] = default if value is None else value
+    kinds, columns = reader.nodes()
+    buses = tuple(graph.nodes)
+    branches = tuple(reader.edges(dict(zip(buses, columns["vn_kv"].tolist(), strict=True)), base))
+    if reader.problems:
+        raise SiteError(reader.problems)
+    return GridData(base["base_mva"], base["frequency_hz"], buses, kinds, columns, branches)
