@@ -5,7 +5,7 @@ Declared here so that kernels to come can reach into it without Python.
 
 from .network cimport Grid
 from .queue cimport Queue
-from .tables cimport (AuxTable, BoardTable, BranchTable, BusTable, GensetTable, GridTable, IslandTable, LedgerTable,
+from .tables cimport (AuxTable, BlockTable, BoardTable, BranchTable, BusTable, GensetTable, GridTable, IslandTable, LedgerTable,
                       LoopTable, RowTable, RuleTable, SiteTable, SourceTable, StoreTable, TierTable)
 from .types cimport f64, i32, i64, u8
 
@@ -50,6 +50,7 @@ cdef class Plant:
     cdef SourceTable source
     cdef GensetTable genset
     cdef StoreTable store
+    cdef BlockTable block
     cdef BoardTable board
     cdef RowTable row
     cdef LoopTable loop
@@ -142,11 +143,14 @@ cdef class Plant:
     cdef void cut_rows(self, i32 k, f64 short_w) noexcept nogil
     cdef void inject(self) noexcept nogil
     cdef int flow(self, f64 h_s) noexcept nogil
+    cdef void blame(self, int status) noexcept nogil
+    cdef int unbalanced(self) noexcept nogil
     cdef bint settle(self, bint last) noexcept nogil
     cdef void carry(self, i32 k, i32 bus, f64 extra_w) noexcept nogil
     cdef void network_results(self) noexcept nogil
     cdef void march(self, f64 h_s) noexcept nogil
     cdef void roll_up(self, f64 h_s) noexcept nogil
+    cdef void roll_up_blocks(self) noexcept nogil
     cdef f64 frequency(self, f64 battery_w, f64 able_w) noexcept nogil
     cdef int audit(self, f64 h_s) noexcept nogil
     cdef void book(self, f64 h_s) noexcept nogil

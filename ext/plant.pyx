@@ -13,7 +13,7 @@ from .network cimport Grid
 from .queue cimport Queue
 from .sources cimport curve_loss_w, solar_available
 from .storage cimport march_store_heat, march_stores, store_limits
-from .tables cimport (bind_aux, bind_board, bind_branch, bind_bus, bind_genset, bind_grid, bind_island, bind_ledger,
+from .tables cimport (bind_aux, bind_block, bind_board, bind_branch, bind_bus, bind_genset, bind_grid, bind_island, bind_ledger,
                       bind_loop, bind_row, bind_rule, bind_site, bind_source, bind_store, bind_tier)
 from .thermal cimport march_loop, march_rows
 from .types cimport Status, abs_, f64, f64_cr, f64_r, i32, i64, max_, min_, u8
@@ -50,6 +50,7 @@ cdef class Plant:
         bind_source(&self.source, arena)
         bind_genset(&self.genset, arena)
         bind_store(&self.store, arena)
+        bind_block(&self.block, arena)
         bind_board(&self.board, arena)
         bind_row(&self.row, arena)
         bind_loop(&self.loop, arena)
@@ -717,6 +718,7 @@ cdef class Plant:
             self.ledger.solves[0] += 1.0
             self.ledger.iterations[0] += self.network.iterations
             if status != Status.OK:
+                self.blame(status)
                 return status
             self.network.flows()
             if self.settle(turn == MAX_PASS - 1):
@@ -724,6 +726,24 @@ cdef class Plant:
             self.share_all()
             self.relieve(h_s)
         self.network_results()
+        return self.unbalanced()
+
+    cdef void blame(self, int status) noexcept nogil:
+        """Name the bus that holds the island which has no solution, so that it can go dark by itself."""
+        cdef i32 k
+        self.failed_at = -1
+        for k in range(self.network.n_island):
+            if self.network.island_status[k] != Status.OK:
+                self.failed_at = self.network.slack_of_island[k]
+                return
+
+    cdef int unbalanced(self) noexcept nogil:
+        """DEAD where an island without a grid tie is still short after all its rows were cut; else OK."""
+        cdef i32 k
+        for k in range(self.n_island):
+            if self.island[k].has_grid < 0.5 and self.island[k].short_w > 10.0 * LIMIT_SLACK_W:
+                self.failed_at = self.network.slack_of_island[k]
+                return Status.DEAD
         return Status.OK
 
     cdef bint settle(self, bint last) noexcept nogil:
@@ -736,8 +756,7 @@ cdef class Plant:
         cdef f64 extra, planned, real
         cdef bint met = True
         for k in range(self.n_island):
-            bus = self.network.slack_of_island[k]
-            extra = self.network.slack_p[k] * BASE - self.bus_w[bus]
+            extra = self.network.slack_p[k] * BASE
             planned = self.island[k].grid_plan_w
             self.loss.loss_w[k] += extra - planned
             if self.island[k].has_grid > 0.5:
@@ -748,7 +767,7 @@ cdef class Plant:
         if met or last:
             for k in range(self.n_island):
                 bus = self.network.slack_of_island[k]
-                self.carry(k, bus, self.network.slack_p[k] * BASE - self.bus_w[bus])
+                self.carry(k, bus, self.network.slack_p[k] * BASE)
             return True
         return False
 
@@ -837,6 +856,7 @@ cdef class Plant:
             aux += self.store.drawn_w[i]
             q += self.store.q_ah[i] * self.store.commissioned[i]
             qs += self.store.q_ah[i] * self.store.commissioned[i] * self.store.soc[i]
+        self.roll_up_blocks()
         for i in range(self.row.n):
             it += self.row.p_w[i]
             unserved += self.row.unserved_w[i]
@@ -876,6 +896,28 @@ cdef class Plant:
         s.gpus_used[0] = self.queue.gpus_used
         s.gpus_online[0] = self.queue.gpus_online
         s.utilisation[0] = s.gpus_used[0] / s.gpus_online[0] if s.gpus_online[0] > 0.0 else 0.0
+
+    cdef void roll_up_blocks(self) noexcept nogil:
+        """Power, charge, hottest cell and health of every battery block."""
+        cdef i64 i, k
+        cdef f64 q
+        for k in range(self.block.n):
+            self.block.p_w[k] = 0.0
+            self.block.soc[k] = 0.0
+            self.block.soh[k] = 0.0
+            self.block.q_ah[k] = 0.0
+            self.block.cell_max_c[k] = -100.0
+        for i in range(self.store.n):
+            k = self.store.block[i]
+            q = self.store.q_ah[i]
+            self.block.p_w[k] += self.store.p_w[i]
+            self.block.soc[k] += q * self.store.soc[i]
+            self.block.soh[k] += q * self.store.q_factor[i]
+            self.block.q_ah[k] += q
+            self.block.cell_max_c[k] = max_(self.block.cell_max_c[k], self.store.cell_c[i])
+        for k in range(self.block.n):
+            self.block.soc[k] /= self.block.q_ah[k]
+            self.block.soh[k] /= self.block.q_ah[k]
 
     cdef f64 frequency(self, f64 battery_w, f64 able_w) noexcept nogil:
         """Frequency of the main island: the grid's, or the droop of the storage that holds it; 0 when all is dead."""

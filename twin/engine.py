@@ -47,22 +47,30 @@ def ocv_table() -> npt.NDArray[np.float64]:
 class Engine:
     """Arena, network, queue and plant of one run, with their boundary data and buffers."""
 
-    def __init__(self, scenario: Scenario, site: Site, cache_dir: Path | None) -> None:
+    def __init__(
+        self, scenario: Scenario, site: Site, cache_dir: Path | None, buffers: dict[str, bytes] | None = None
+    ) -> None:
         self.scenario = scenario
         self.plan: Plan = site.plan
         self.arena: Arena = self.plan.freeze()
         self.network = build_network(self.plan)
-        self.queue = _core.queue.Queue(
-            rack_group=np.array(self.plan.racks or [0], dtype=np.int32), gpus_per_rack=self.plan.gpus_per_rack,
-            n_group=max(self.plan.count("row"), 1), order=scenario.scheduler.order,
-            backfill=scenario.scheduler.backfill, depth=scenario.scheduler.depth_count, requeue=scenario.scheduler.requeue,
-        )  # fmt: skip
+        self.queue = self._queue(buffers)
         self.branch_index = {name: i for i, name in enumerate(self.plan.branches)}
         self._boundary(cache_dir)
         self._channels()
         self.plant = self._plant()
         self.plant.retopology()
         self.feed_weather(0)
+
+    def _queue(self, buffers: dict[str, bytes] | None) -> Any:
+        if buffers is not None:
+            return _core.queue.Queue.restore(buffers["queue"])
+        rules = self.scenario.scheduler
+        return _core.queue.Queue(
+            rack_group=np.array(self.plan.racks or [0], dtype=np.int32), gpus_per_rack=self.plan.gpus_per_rack,
+            n_group=max(self.plan.count("row"), 1), order=rules.order, backfill=rules.backfill, depth=rules.depth_count,
+            requeue=rules.requeue,
+        )  # fmt: skip
 
     def _boundary(self, cache_dir: Path | None) -> None:
         """Weather, solar field and jobs over the whole horizon (and a day more, for what looks ahead)."""
@@ -182,6 +190,11 @@ class Engine:
         stores = [name for name, asset in self.plan.assets.items() if asset.kind == "container"]
         return stores[residual] if 0 <= residual < len(stores) else "see the site channels of this step"
 
+    def injections(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Active and reactive power into every bus at the last step, MW and Mvar."""
+        arrays = self.network.arrays
+        return arrays["p_pu"] * 100.0, arrays["q_pu"] * 100.0
+
     # ------------------------------------------------------------------ snapshot
 
     def buffers_state(self) -> dict[str, bytes]:
@@ -190,8 +203,8 @@ class Engine:
         return {
             "arena": self.arena.buffer.tobytes(), "network": plant.network_state(), "queue": self.queue.snapshot(),
             "hour": plant.accumulators.tobytes(), "minute": plant.minute_accumulators.tobytes(),
-            "violations": plant.violations.tobytes(), "closed": np.asarray(self.network.closed_mask, np.uint8).tobytes(),
-            "forming": np.asarray(self.network.forming_ranks, np.int32).tobytes(),
+            "violations": plant.violations.tobytes(), "closed": self.network.arrays["closed"].tobytes(),
+            "forming": self.network.arrays["forming_rank"].tobytes(),
         }  # fmt: skip
 
     def set_buffers_state(self, buffers: dict[str, bytes], clocks: dict[str, Any]) -> None:
@@ -205,7 +218,6 @@ class Engine:
         plant.retopology()
         self.arena.buffer[:] = np.frombuffer(buffers["arena"], np.uint8)
         plant.set_network_state(buffers["network"])
-        self.queue.restore_from(buffers["queue"])
         plant.accumulators[:] = np.frombuffer(buffers["hour"], np.float32)
         plant.minute_accumulators[:] = np.frombuffer(buffers["minute"], np.float64)
         plant.violations[:] = np.frombuffer(buffers["violations"], np.uint8)

@@ -60,14 +60,17 @@ class Run:
         self.world.sink = self._recorder
         self._start_actors()
 
-    def _prepare(self, scenario: Scenario, out: str | Path | None, site: Site | None) -> None:
+    def _prepare(
+        self, scenario: Scenario, out: str | Path | None, site: Site | None = None,
+        buffers: dict[str, bytes] | None = None,
+    ) -> None:  # fmt: skip
         self._cpu_start = time.process_time()
         self._simulated_before_ms = 0
         self.scenario = scenario
         self.site = site or build(scenario)
         self._temporary = tempfile.TemporaryDirectory(prefix="twin-run-") if out is None else None
         self.out = Path(self._temporary.name) / "run" if self._temporary else Path(str(out))
-        self.engine = Engine(scenario, self.site, cache_dir())
+        self.engine = Engine(scenario, self.site, cache_dir(), buffers)
         self.world = World(scenario, self.engine)
         self._closed = False
         self._results: Results | None = None
@@ -259,9 +262,10 @@ class Run:
     def network(self) -> Network:
         """The power flow with the present switches and injections."""
         network = self.site.network()
+        closed = self.engine.network.arrays["closed"]
         for name, index in self.engine.branch_index.items():
-            if self.engine.network.closed_mask[index] != self.site.plan.branches[name].closed:
-                (network.close if self.engine.network.closed_mask[index] else network.open)(name)
+            if closed[index] != self.site.plan.branches[name].closed:
+                (network.close if closed[index] else network.open)(name)
         network.set_injections(*self.engine.injections())
         return network
 
@@ -297,7 +301,7 @@ class Run:
         header, buffers = snapshot.unpack(data)
         scenario = Scenario.from_document(header["scenario"], base_dir=Path(base_dir or header["base_dir"]))
         run = cls.__new__(cls)
-        run._prepare(scenario, out, None)
+        run._prepare(scenario, out, buffers=buffers)
         run._continue(header, buffers)
         run._recorder = Recorder(run.out, **run._record_arguments())
         run.world.sink = run._recorder
@@ -327,7 +331,7 @@ class Run:
         header, buffers = snapshot.unpack(data)
         scenario = Scenario.from_document(header["scenario"], base_dir=Path(header["base_dir"]))
         run = cls.__new__(cls)
-        run._prepare(scenario, out, None)
+        run._prepare(scenario, out, buffers=buffers)
         run._continue(header, buffers)
         run._recorder = Recorder.reopen(out, **run._record_arguments(), at_ms=header["clocks"]["now_ms"], parts=ledger)
         run.world.sink = run._recorder
@@ -337,7 +341,7 @@ class Run:
     def _restart(cls, out: Path, scenario_toml: Path) -> Run:
         scenario = Scenario.read(scenario_toml)
         run = cls.__new__(cls)
-        run._prepare(scenario, out, None)
+        run._prepare(scenario, out)
         run._recorder = Recorder.reopen(out, **run._record_arguments(), at_ms=0, parts={})
         run.world.sink = run._recorder
         run._start_actors()

@@ -51,7 +51,7 @@ class Verbs:
 
     def closed(self: Any, branch: str) -> bool:
         """Whether the branch is closed."""
-        return bool(self.network.closed_mask[self._branch_index(branch)])
+        return bool(self.network.arrays["closed"][self._branch_index(branch)])
 
     def _branch_index(self: Any, branch: str) -> int:
         return int(self.engine.branch_index[branch])

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -100,6 +101,7 @@ class World(Verbs):
                 return until_ms
 
     stop_on_watch = False
+    watch_text = ""
 
     def _catch_up(self, due_ms: int, exact: bool) -> bool:
         """Advance the compiled world to ``due_ms``; False when something happened before that."""
@@ -354,7 +356,18 @@ class World(Verbs):
         """When ``column`` of the weather is next above (or below) ``limit``, as ms since the start; None if never."""
         return self.engine.next_weather(column, limit, above=above, after_ms=after)
 
-    # ------------------------------------------------------------------ jobs
+    # ------------------------------------------------------------------ commissioning, jobs
+
+    def commission_plan(self) -> list[tuple[int, list[str]]]:
+        """What enters service when: (ms since the start, names), in order of time."""
+        groups = []
+        for entry in self.scenario.commissioning:
+            names = [
+                name for name, asset in self.plan.assets.items()
+                if fnmatchcase(name, entry.what) and asset.places.get("commission")
+            ]  # fmt: skip
+            groups.append((self.scenario.local_text_to_ms(entry.at), names))
+        return sorted(groups, key=lambda group: group[0])
 
     def watch_flags(self, batch: Any) -> np.ndarray:
         """1 for the jobs of ``batch`` that somebody watches."""
