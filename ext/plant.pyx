@@ -529,7 +529,7 @@ cdef class Plant:
         k.short_w = 0.0
         k.grid_plan_w = 0.0
         if k.has_grid > 0.5:
-            dis_max = min_(dis_max * self.rule.discharge_share[0], self.rule.discharge_limit_w[0])
+            dis_max = min_(dis_max * self.rule.discharge_share[0], max_(-net - self.rule.import_target_w[0], 0.0))
         if net >= 0.0:
             charge = min_(net, charge_max)
             net -= charge

@@ -138,14 +138,13 @@ def _check_names(scenario: Scenario, plan: Plan) -> None:
 
 def _located(scenario: Scenario, problem: Problem) -> Problem:
     """The problem with the file and line of the table it speaks of."""
-    kind, _, rest = problem.path.partition(".")
-    name, _, field = rest.rpartition(".") if "." in rest else (rest, "", "")
-    path = scenario.component_path(name or rest)
-    if path is None:
+    _, _, rest = problem.path.partition(".")
+    name, dot, field = rest.rpartition(".") if rest not in scenario.origins else (rest, "", "")
+    if name not in scenario.origins:
         return scenario.problem_at(problem.path, problem.message, problem.got, problem.hint)
-    path = f"{path}.{field}" if field else path
+    path = ".".join(map(str, scenario.origins[name])) + (f".{field}" if dot else "")
     found = scenario.problem_at(path, problem.message, problem.got, problem.hint)
-    return replace(found, message=f"{name or rest}: {found.message}")
+    return replace(found, message=f"{name}: {found.message}")
 
 
 def _graph(plan: Plan) -> nx.MultiGraph[str]:

@@ -136,7 +136,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
     # the rule that shares power inside a step; one row
     "rule": {
         "charge_share": _set(1.0), "discharge_share": _set(1.0), "soc_floor": _set(0.0), "soc_ceiling": _set(1.0),
-        "charge_from_grid_w": _set(0.0), "discharge_limit_w": _set(1e12), "cap_floor": _set(0.6),
+        "charge_from_grid_w": _set(0.0), "import_target_w": _set(0.0), "cap_floor": _set(0.6),
         "pv_limit_w": _set(1e12),
     },
     # power share each tier of jobs is allowed, multiples of 1/1024, and what the queue was last told; four rows

@@ -197,7 +197,7 @@ class World(Verbs):
         """Step finely from now on until rates are small again."""
         run = self.scenario.run
         self.plant.open_fine(
-            int(run.fine_step_s * 1000), int(run.fine_least_min * MS_PER_MIN), int(run.fine_most_min * MS_PER_MIN)
+            round(run.fine_step_s * 1000), round(run.fine_window_least_s * 1000), round(run.fine_window_most_s * 1000)
         )
 
     # ------------------------------------------------------------------ actors

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 def dispatch(world: World, me: Actor) -> Behaviour:
-    """Self-consumption: sun into load, then storage, then export; storage covers load, all day or in a window.
+    """Sun into load, then into storage, then into export; what storage gives back depends on the mode.
 
-    ``peak`` keeps the storage for the evening window; ``self_consumption`` uses it whenever load exceeds sun.
+    ``self_consumption``: it covers load inside the discharge window; ``peak``: it keeps the import at or below
+    ``peak_import_mw`` at any hour.
     """
     while True:
         yield world.wait(me)
@@ -23,14 +24,16 @@ def dispatch(world: World, me: Actor) -> Behaviour:
         rule = world.scenario.dispatch
         hour = world.local_hour(world.now)
         evening = rule.discharge_from_h <= hour < rule.discharge_to_h
-        may_discharge = rule.mode == "self_consumption" or evening
-        _put(world, "discharge_share", 1.0 if may_discharge else 0.0)
-        _put(world, "discharge_limit_w", 1e12 if rule.discharge_limit_mw is None else rule.discharge_limit_mw * 1e6)
+        if rule.discharge_from_h > rule.discharge_to_h:  # the window runs over midnight
+            evening = hour >= rule.discharge_from_h or hour < rule.discharge_to_h
+        peak = rule.mode == "peak"
+        _put(world, "charge_share", rule.charge_share)
+        _put(world, "discharge_share", rule.discharge_share if peak or evening else 0.0)
+        _put(world, "import_target_w", (rule.peak_import_mw or 0.0) * 1e6 if peak else 0.0)
         _put(world, "soc_floor", rule.soc_floor_share)
         _put(world, "soc_ceiling", rule.soc_ceiling_share)
         _put(world, "cap_floor", rule.cap_floor_share)
-        valley = rule.mode == "peak" and rule.charge_from_h <= hour < rule.charge_to_h
-        _put(world, "charge_from_grid_w", rule.charge_from_grid_mw * 1e6 if valley else 0.0)
+        _put(world, "charge_from_grid_w", rule.charge_from_grid_mw * 1e6)
         world.wake(me, (world.now // MS_PER_HOUR + 1) * MS_PER_HOUR)
 
 
