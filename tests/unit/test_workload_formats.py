@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import lzma
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from twin.errors import ScenarioError
 from twin.workload import read_jobs
@@ -168,3 +171,15 @@ def test_csv_that_is_not_csv_and_zones_that_are_none_give_a_message(tmp_path):
 def test_numbers_beyond_any_trace_are_refused_instead_of_overflowing(tmp_path):
     (tmp_path / "a.csv").write_text("submit,size,run\n0,1e12,60\n")
     assert "expected size of at most 2147483647" in problems_of(tmp_path / "a.csv")[0]
+
+
+@settings(max_examples=150, deadline=None)
+@given(noise=st.binary(max_size=12), at=st.integers(0, 600), format=st.sampled_from(["swf", "philly", "csv"]))
+def test_no_damage_to_a_file_ends_in_a_traceback(tmp_path_factory, noise, at, format):
+    name = "sample.swf" if format == "swf" else "jobs_sample.csv"
+    content = (SAMPLES / name).read_bytes()
+    path = tmp_path_factory.mktemp("damaged") / name
+    path.write_bytes(content[:at] + noise + content[at + 4 :])
+    columns = {"submit": "timestamp", "run": "duration"} if format == "csv" else None
+    with contextlib.suppress(ScenarioError):
+        assert len(read_jobs(path, format=format, columns=columns)) <= 64

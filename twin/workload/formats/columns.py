@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, tzinfo
 
@@ -38,6 +39,7 @@ STATUS = {
     **dict.fromkeys(("cancelled", "canceled", "killed", "aborted"), 5),
 }
 UNIT_S = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
+_STATUS_CODE = re.compile(r"-?[0-9]{1,3}")
 _BLOCK = 50_000
 
 
@@ -215,7 +217,7 @@ def _submits(block: _Block, unit_s: float, zone: tzinfo, problems: Problems) -> 
 
 
 def _status(text: str) -> int:
-    if text.lstrip("-").isdecimal():
+    if _STATUS_CODE.fullmatch(text):
         return int(text)
     return STATUS.get(text.lower(), UNKNOWN)
 
