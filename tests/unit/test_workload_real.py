@@ -1,0 +1,81 @@
+"""Real traces: counts, dates and work as measured on the files with independent code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from twin.workload import WorkloadConfig, describe, job_stream, read_jobs
+
+ROOT = Path(__file__).resolve().parents[2]
+DAY = 86_400_000
+# Beside the project: ../shared/data, or further up from a work tree.
+DATA = next((p / "shared" / "data" for p in ROOT.parents if (p / "shared" / "data").is_dir()), None)
+pytestmark = [
+    pytest.mark.needs_data,
+    pytest.mark.skipif(DATA is None, reason="../shared/data with the real traces is not there"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),  # records, first and last submission, GPU·s, second 0 in Unix time
+    [
+        ("lublin_256", (10_000, 5_094, 7_711_701, 2_092_781_168, None)),
+        ("NASA-iPSC-1993-3.1-cln", (18_239, 0, 7_948_936, 474_238_015, 749_458_803)),
+        ("theta_2022", (23_911, 1_641_021_254, 1_672_445_845, 104_021_245_885, 0)),
+        ("theta_2023", (8_401, 1_693_547_500, 1_704_943_178, 41_795_080_069, 0)),
+    ],
+)
+def test_archive_logs_are_read_whole(name, expected):
+    report = read_jobs(DATA / "swf" / f"{name}.swf.xz").attrs["report"]
+    assert (report.rows, report.dropped) == (report.kept, {})
+    found = (report.kept, report.first_submit_s, report.last_submit_s, report.gpu_s, report.unix_start_s)
+    assert found == expected
+
+
+def test_nasa_keeps_unknown_outcomes_and_run_times_of_zero():
+    jobs = read_jobs(DATA / "swf" / "NASA-iPSC-1993-3.1-cln.swf.xz")
+    assert (jobs["status"] == -1).all()
+    assert (jobs["run_s"] == 0).sum() == 173
+
+
+def test_theta_keeps_its_waits_and_its_overruns():
+    jobs = read_jobs(DATA / "swf" / "theta_2022.swf.xz")
+    assert jobs["wait_s"].iloc[0] == 52_645
+    assert jobs.attrs["report"].run_above_request == 6_264
+    assert read_jobs(DATA / "swf" / "theta_2023.swf.xz")["submit_s"].is_monotonic_increasing
+
+
+def test_philly_statistics_are_those_measured():
+    jobs = read_jobs(DATA / "jobs" / "philly_sia.csv.xz")
+    found = describe(jobs)
+    assert found["jobs"] == 82_247
+    assert found["gpu_h"] == pytest.approx(978_078.47, abs=0.01)
+    assert found["mean_run_s"] == pytest.approx(13_135.93, abs=0.01)
+    assert [found["run_s"][p] for p in (10, 50, 90, 99)] == pytest.approx([61, 1_144, 11_265, 254_758], rel=1e-3)
+    assert found["by_size"][8] == pytest.approx((0.0200, 0.4844), abs=5e-4)
+    assert found["top_1_percent_share"] == pytest.approx(0.673, abs=1e-3)
+    assert (found["mean_gap_s"], found["gap_cv"]) == pytest.approx((114.4, 15.1), abs=0.05)
+
+
+def test_philly_arrivals_are_those_measured():
+    found = describe(read_jobs(DATA / "jobs" / "philly_sia.csv.xz"))
+    assert found["hourly_variance_over_mean"] == pytest.approx(164, rel=0.02)
+    assert list(found["hourly_autocorrelation"].values()) == pytest.approx([0.46, 0.20, 0.10], abs=0.01)
+
+
+def test_philly_on_its_calendar_takes_the_week_of_the_run():
+    config = WorkloadConfig(source="philly", path="philly_sia.csv.xz", align="calendar", scale_gpus=10.0)
+    start_ms = 1_507_507_200_000  # 2017-10-09 00:00 UTC
+    arguments = {"start_ms": start_ms, "horizon_ms": 7 * DAY, "total_gpus": 1_000, "seed": 1, "base_dir": DATA / "jobs"}
+    jobs = job_stream(config, **arguments)
+    week = jobs.take(0, 7 * DAY)
+    assert len(week) + jobs.report.before_window + jobs.report.after_window == 82_247
+    assert 0 <= week.submit_ms[0] < week.submit_ms[-1] < 7 * DAY
+    assert jobs.report.oversize == (week.size > 1_000).sum()
+
+
+def test_a_csv_of_another_simulator_is_read_through_a_column_map():
+    jobs = read_jobs(DATA / "jobs" / "raps_w1.csv", columns={"size": "nodes", "request": "limit_s"})
+    assert (len(jobs), jobs["size"].iloc[1], jobs["request_s"].iloc[1]) == (1_000, 128, 2_686.0)

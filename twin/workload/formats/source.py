@@ -1,0 +1,92 @@
+"""A trace file as lines of text, packed or not, and the collector of what is wrong with it."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from twin.errors import Problem, ScenarioError
+
+_OPENERS: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+_SHOWN = 20
+"""Problems listed one by one; a file that is not a trace at all has one per line."""
+
+
+@dataclass
+class Problems:
+    """Everything wrong with one file, raised at once."""
+
+    file: str
+    found: list[Problem] = field(default_factory=list)
+    count: int = 0
+
+    def add(
+        self, message: str, *, path: str = "workload.path", got: object = None, line: int = 0, hint: str = ""
+    ) -> None:
+        """Note one problem; beyond the first twenty they are only counted."""
+        self.count += 1
+        if len(self.found) < _SHOWN:
+            self.found.append(Problem(path, message, got=got, hint=hint, file=self.file, line=line))
+
+    def raise_any(self) -> None:
+        """Raise ScenarioError with all problems, if there are any."""
+        if self.count > len(self.found):
+            self.found.append(Problem("workload.path", f"… and {self.count - _SHOWN} more", file=self.file))
+        if self.found:
+            raise ScenarioError(self.found)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One trace file."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folder."""
+        return self.path.name
+
+    @property
+    def plain_name(self) -> str:
+        """The lower-case name without the suffix of the packer: ``a.SWF.xz`` → ``a.swf``."""
+        name = self.name.lower()
+        return name.removesuffix(self.path.suffix.lower()) if self.path.suffix.lower() in _OPENERS else name
+
+    def problem(self, message: str, *, line: int = 0, hint: str = "") -> ScenarioError:
+        """An error about this file as a whole."""
+        return ScenarioError(
+            [Problem("workload.path", message, got=str(self.path), file=self.name, line=line, hint=hint)]
+        )
+
+    def _open(self) -> IO[str]:
+        suffix = self.path.suffix.lower()
+        if suffix in {".zst", ".zip", ".7z", ".tar"}:
+            raise self.problem(f"files packed as {suffix} are not read", hint="unpack it, or pack it as .gz or .xz")
+        # Headers of archive logs are not always UTF-8; a damaged digit still fails as a number.
+        packed: IO[bytes] = _OPENERS[suffix](self.path) if suffix in _OPENERS else self.path.open("rb")
+        return io.TextIOWrapper(packed, encoding="utf-8-sig", errors="replace", newline="")
+
+    def lines(self) -> Iterator[str]:
+        """The lines of the text; raise ScenarioError where the file cannot be read to its end."""
+        line = 0
+        try:
+            with self._open() as text:
+                for line, content in enumerate(text, 1):  # noqa: B007  the error names the last line that was read
+                    yield content
+        except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise self.problem(f"cannot be read: {reason}", line=line) from error
+
+    def sha256(self) -> str:
+        """Digest of the bytes on the disk."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
