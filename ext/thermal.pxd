@@ -14,7 +14,7 @@ cdef enum:
     VALVE_LAG_S = 30
 
 cdef inline void set_valves(RowTable* t, i64 first, i64 last, f64 fws_c, f64 flow, f64 h_s, f64* ge) noexcept nogil:
-    """Move each CDU's valve towards what its heat needs, and find the exchanger's conductance ``ge``, W/K.
+    """Move each CDU's valve towards what its heat needs, and find the conductance ``ge`` from coolant to water, W/K.
 
     Counter-flow effectiveness-NTU, UA with the 0.8 power of either flow (Incropera, eq. 11.29; PHYSICS page §4.1).
     The wanted valve follows from the ratio of wanted to present conductance, which rises slower than the flow, so
@@ -26,7 +26,7 @@ cdef inline void set_valves(RowTable* t, i64 first, i64 last, f64 fws_c, f64 flo
     for i in range(first, last):
         heat = t.run_w[i] * t.liquid_share[i]
         tcs = max_(t.tcs_w_k[i] * t.pump_share[i], 1.0)
-        goal = max_(fws_c + t.tcs_above_fws_k[i], t.tcs_set_c[i]) + heat / tcs
+        goal = max_(fws_c + t.tcs_above_fws_k[i], t.tcs_set_c[i]) + 0.5 * heat / tcs
         want = t.valve[i] * heat / (max_(goal - fws_c, 0.5) * max_(t.ge_w_k[i], 1.0))
         n = t.valve[i] + (min_(max_(want, 0.1), 1.2) - t.valve[i]) * k
         t.valve[i] = n
@@ -41,8 +41,11 @@ cdef inline void set_valves(RowTable* t, i64 first, i64 last, f64 fws_c, f64 flo
         cr = min_(lo / hi, 0.999999)
         ntu = ge[i] / lo
         ex = exp_(ntu * (cr - 1.0))
+        # effectiveness speaks of the hot inlet, the node is the loop's mean: half the coolant's rise lies between
+        ex = lo * (1.0 - ex) / (1.0 - cr * ex)
+        ex = ex / (1.0 - 0.5 * ex / cs)
         # what is left without flow: conduction through plate and pipes, 0.2 % of the clean exchanger (from memory)
-        ge[i] = max_(lo * (1.0 - ex) / (1.0 - cr * ex), 0.002 * t.ua_w_k[i])
+        ge[i] = max_(ex, 0.002 * t.ua_w_k[i])
         t.ge_w_k[i] = ge[i]
 
 
@@ -80,8 +83,8 @@ cdef inline f64 march_rows(RowTable* t, i64 first, i64 last, f64 fws_c, f64 flow
         t.tcs_c[i] = t2s + wn
         t.heat_j[i] = qe
         t.air_w[i] = t.run_w[i] - q
-        cs = max_(t.tcs_w_k[i] * t.pump_share[i] * t.pump_on[i], ge[i])
-        t.supply_c[i] = t.tcs_c[i] - ge[i] * (t.tcs_c[i] - fws_c) / cs
+        cs = max_(t.tcs_w_k[i] * t.pump_share[i] * t.pump_on[i], 0.5 * ge[i])
+        t.supply_c[i] = t.tcs_c[i] - 0.5 * ge[i] * (t.tcs_c[i] - fws_c) / cs
     return worst / h_s
 
 

@@ -78,7 +78,8 @@ def build(scenario: Scenario) -> Site:
         _check_islands(plan)
         _check_names(scenario, plan)
     if plan.problems:
-        raise SiteError([_located(scenario, problem) for problem in plan.problems])
+        # members of a bank share its line: what is wrong with all of them is said once
+        raise SiteError(list(dict.fromkeys(_located(scenario, problem) for problem in plan.problems)))
     return Site(scenario, plan)
 
 
@@ -144,7 +145,8 @@ def _located(scenario: Scenario, problem: Problem) -> Problem:
         return scenario.problem_at(problem.path, problem.message, problem.got, problem.hint)
     path = ".".join(map(str, scenario.origins[name])) + (f".{field}" if dot else "")
     found = scenario.problem_at(path, problem.message, problem.got, problem.hint)
-    return replace(found, message=f"{name}: {found.message}")
+    members = [other for other, key in scenario.origins.items() if key == scenario.origins[name]]
+    return found if len(members) > 1 and found.got is None else replace(found, message=f"{name}: {found.message}")
 
 
 def _graph(plan: Plan) -> nx.MultiGraph[str]:

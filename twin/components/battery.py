@@ -61,13 +61,13 @@ class Battery(Component, kind="battery"):
 
     def declare(self, plan: Plan) -> None:
         """Add the 35 kV bus and the converter bus."""
-        add_bus(plan, self.name, 35.0, self.name, depends=(self.bus,))
-        add_bus(plan, f"{self.name}.pcs", 0.69, self.name, depends=(self.name,))
+        add_bus(plan, f"{self.name}.mv", 35.0, self.name, depends=(self.bus,))
+        add_bus(plan, f"{self.name}.pcs", 0.69, self.name, depends=(f"{self.name}.mv",))
 
     def lower(self, plan: Plan) -> None:
         """Add feeder, step-up transformer and the containers."""
         section = plan.bus_index(self.bus, f"{self.kind}.{self.name}.bus")
-        high, low = plan.buses[self.name], plan.buses[f"{self.name}.pcs"]
+        high, low = plan.buses[f"{self.name}.mv"], plan.buses[f"{self.name}.pcs"]
         feeder = cable_branch(
             f"{self.name}.feeder", self.name, section, high, vn_kv=35.0, length_km=self.feeder_km, r_ohm_km=0.02,
             x_ohm_km=0.04, c_nf_km=1000.0, rate_mva=1.2 * self.power_mw,

@@ -100,7 +100,7 @@ class RackHall(Component, kind="rack_hall"):
         bus = plan.buses[f"{self.name}.{side}"]
         main = transformer_branch(
             f"{self.name}.{side}.xfmr", self.name, section, bus, sn_mva=self.side_mva, vk_percent=10.5, vkr_percent=0.35,
-            pfe_kw=0.5 * self.side_mva, i0_percent=0.2, ratio=0.975,
+            pfe_kw=0.5 * self.side_mva, i0_percent=0.2,
         )  # fmt: skip
         add_branch(plan, main, power=True)
         boards = []
@@ -158,7 +158,8 @@ class RackHall(Component, kind="rack_hall"):
         )
         for what, column, limit, reset in limits:
             place = Place("row", column, index)
-            plan.guard(Guard(f"{name}.{what}", self.name, place, limit, reset=reset, asset=name))
+            fine = what in ("trip", "hot")  # slowing down is slow; stopping is not
+            plan.guard(Guard(f"{name}.{what}", self.name, place, limit, reset=reset, asset=name, fine=fine))
         place = Place("row", "bbu_j", index)
         full = self.bbu_s * 1e3
         plan.guard(Guard(f"{name}.bbu", self.name, place, 1.0, below=True, reset=10.0 * full, asset=name))

@@ -50,13 +50,13 @@ class SolarPlant(Component, kind="solar_plant"):
 
     def declare(self, plan: Plan) -> None:
         """Add the collector bus and the inverter bus."""
-        add_bus(plan, self.name, 35.0, self.name, depends=(self.bus,))
-        add_bus(plan, f"{self.name}.inv", 0.8, self.name, depends=(self.name,))
+        add_bus(plan, f"{self.name}.mv", 35.0, self.name, depends=(self.bus,))
+        add_bus(plan, f"{self.name}.inv", 0.8, self.name, depends=(f"{self.name}.mv",))
 
     def lower(self, plan: Plan) -> None:
         """Add cable, step-up transformer and the source."""
         section = plan.bus_index(self.bus, f"{self.kind}.{self.name}.bus")
-        collector, low = plan.buses[self.name], plan.buses[f"{self.name}.inv"]
+        collector, low = plan.buses[f"{self.name}.mv"], plan.buses[f"{self.name}.inv"]
         feeder = cable_branch(
             f"{self.name}.feeder", self.name, section, collector, vn_kv=35.0, length_km=self.feeder_km, r_ohm_km=0.012,
             x_ohm_km=0.028, c_nf_km=1500.0, rate_mva=1.15 * self.ac_mw,

@@ -20,6 +20,7 @@ def arrivals(world: World, me: Actor) -> Behaviour:
         world.take(me)
         end = min(world.now + MS_PER_DAY, world.horizon_ms)
         batch = world.jobs.take(world.now, end)
+        batch = batch.select(np.lexsort((batch.ids, batch.submit_ms)))
         if len(batch.ids):
             world.queue.feed(
                 batch.ids, batch.submit_ms, batch.size, batch.run_ms, batch.request_ms, batch.tier,
@@ -36,8 +37,3 @@ def scheduler(world: World, me: Actor) -> Behaviour:
         world.take(me)
         world.collect_jobs()
         world.wake(me, world.now + MS_PER_DAY // 4)
-
-
-def no_flags(count: int) -> np.ndarray:
-    """Watch flags for ``count`` jobs nobody watches."""
-    return np.zeros(count, dtype=np.uint8)
