@@ -11,6 +11,7 @@ import numpy as np
 from twin.weather.arrays import MS_PER_MINUTE, Array, Ints, f64
 from twin.weather.config import WeatherConfig
 from twin.weather.files import Complaints, text_of
+from twin.weather.horizon import Horizon
 from twin.weather.intervals import Series
 from twin.weather.psychro import dew_point_c
 
@@ -31,17 +32,17 @@ _RANGES = {
 }
 """Columns a file may have, and what a reading of them can be."""
 
-_OFFSET = re.compile(r"(Z|[+-]\d{2}:?\d{2})$")
+_OFFSET = re.compile(r"(?:Z|[+-]\d{2}:?\d{2})$")
 _SHOWN = 10
 
 
-def read_csv(raw: bytes, file: Path, config: WeatherConfig, start_ms: int, n_minutes: int) -> Series:
+def read_csv(raw: bytes, file: Path, horizon: Horizon) -> Series:
     """The table as a series of equal intervals that covers the horizon.
 
     Time stamps are ISO text with an offset, or without one where ``time_zone`` says which clock they show; values
     are means over their interval. Raise ScenarioError with every fault of the file, gaps and repetitions by row.
     """
-    complaints = Complaints(file)
+    config, complaints = horizon.config, Complaints(file)
     table = _table(raw, file, config, complaints)
     time_ms = _stamps(table[_name(config, "time")], config, complaints)
     step_min = _step(time_ms, complaints)
@@ -49,7 +50,7 @@ def read_csv(raw: bytes, file: Path, config: WeatherConfig, start_ms: int, n_min
     complaints.raise_any()
     first_ms = int(time_ms[0]) - (step_min * MS_PER_MINUTE if config.stamp == "end" else 0)
     series = Series(first_ms, step_min, values)
-    _complain_of_cover(series, start_ms, n_minutes, complaints)
+    _complain_of_cover(series, horizon, complaints)
     complaints.raise_any()
     return series
 
@@ -170,8 +171,8 @@ def _values(table: pd.DataFrame, config: WeatherConfig, complaints: Complaints) 
     return values
 
 
-def _complain_of_cover(series: Series, start_ms: int, n_minutes: int, complaints: Complaints) -> None:
-    end_ms = start_ms + n_minutes * MS_PER_MINUTE
+def _complain_of_cover(series: Series, horizon: Horizon, complaints: Complaints) -> None:
+    start_ms, end_ms = horizon.start_ms, horizon.end_ms
     last_ms = series.first_ms + series.n * series.step_min * MS_PER_MINUTE
     if series.first_ms > start_ms or last_ms < end_ms:
         a, b, c, d = (

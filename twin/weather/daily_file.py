@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from twin.weather.arrays import Array, Ints, date_text, day_of_date, f64, years_of
-from twin.weather.config import Place, WeatherConfig
+from twin.weather.config import WeatherConfig
 from twin.weather.files import Complaints, listed, text_of
+from twin.weather.horizon import Horizon
 from twin.weather.sources import Daily
 from twin.weather.sun import clear_day_sums
 
@@ -21,33 +22,28 @@ _PLAIN_COLUMNS = {"date", "ghi_mj_m2"}
 _MOST_MJ_M2 = 45.0
 """No day on earth receives more on the ground (the extraterrestrial maximum is 48 MJ/m²)."""
 _DHI_SLACK = 1.02
-"""Overcast days of the dataset have diffuse sums up to 2 % above the global ones, from rounding; they count as equal."""
+"""Overcast days of the dataset have diffuse sums up to 2 % above the global ones; they count as equal."""
 
 
-def read_daily(
-    raw: bytes, file: Path, config: WeatherConfig, place: Place, days: Ints, seed: int, turbidity: tuple[float, ...]
-) -> Daily:
-    """The sums of consecutive site-local ``days`` with a margin of one day on each side that may be missing.
+def read_daily(raw: bytes, file: Path, horizon: Horizon) -> Daily:
+    """The sums of the horizon's site-local days; the day before and the day after may be missing.
 
     Raise ScenarioError with every fault of the file, or with the days it lacks where nothing stands in for them.
     """
     complaints = Complaints(file)
+    config, days = horizon.config, horizon.days
     table = _table(raw, file, config, complaints)
-    complaints.raise_any()
-    ghi, dhi = table["ghi"], table["dhi"]
+    day, ghi, dhi = (f64(table[name]) for name in ("day", "ghi", "dhi"))
     wanted = _played(days, config, years_of(days[1:2])[0])
-    ghi_days, dhi_days = (
-        _looked_up(f64(table["day"]), f64(ghi), wanted),
-        _looked_up(f64(table["day"]), f64(dhi), wanted),
-    )
+    ghi_days, dhi_days = _looked_up(day, ghi, wanted), _looked_up(day, dhi, wanted)
     missing = [date_text(int(d)) for d in wanted[1:-1][np.isnan(ghi_days[1:-1])]]
     if missing and config.fill == "none":
-        span = f"{date_text(int(table['day'].min()))} to {date_text(int(table['day'].max()))}"
+        span = f"{date_text(int(day.min()))} to {date_text(int(day.max()))}"
         hint = f"the file covers {span}; as_year plays another year, fill = 'synthetic' lets the generator stand in"
         complaints.add(f"has no GHI for {len(missing)} days of the run: {listed(missing)}", hint=hint)
     complaints.raise_any()
-    clear = clear_day_sums(place, turbidity, days)
-    return Daily(config, seed, int(days[0]), ghi_days, dhi_days, clear)
+    clear = clear_day_sums(horizon.place, horizon.turbidity, days)
+    return Daily(config, horizon.seed, int(days[0]), ghi_days, dhi_days, clear)
 
 
 def _table(raw: bytes, file: Path, config: WeatherConfig, complaints: Complaints) -> pd.DataFrame:

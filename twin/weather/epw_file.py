@@ -11,6 +11,7 @@ from twin.errors import Problem
 from twin.weather.arrays import Array, Ints, day_of_date, f64
 from twin.weather.config import Place
 from twin.weather.files import Complaints, text_of
+from twin.weather.horizon import Horizon
 from twin.weather.intervals import Series
 from twin.weather.psychro import dew_point_c
 
@@ -34,7 +35,7 @@ _FIELDS = {
 _RAIN = ("liquid_precipitation_depth", 0.0, 500.0)
 
 
-def read_epw(raw: bytes, file: Path, place: Place, start_ms: int, n_minutes: int) -> Series:
+def read_epw(raw: bytes, file: Path, horizon: Horizon) -> Series:
     """The hours of an EPW year laid over the horizon, with some hours of margin.
 
     Row hour h of a day is the mean over h−1 to h of the file's standard time, and its temperature, humidity, wind and
@@ -46,9 +47,9 @@ def read_epw(raw: bytes, file: Path, place: Place, start_ms: int, n_minutes: int
     rows = _rows_by_date(data, complaints)
     values = _values(data, complaints)
     complaints.raise_any()
-    offset_ms, warnings = _clock(meta, place, file)
-    first_ms = start_ms // _MS_PER_HOUR * _MS_PER_HOUR - 36 * _MS_PER_HOUR - offset_ms % _MS_PER_HOUR
-    n_hours = n_minutes // 60 + 76
+    offset_ms, warnings = _clock(meta, horizon.place, file)
+    first_ms = horizon.start_ms // _MS_PER_HOUR * _MS_PER_HOUR - 36 * _MS_PER_HOUR - offset_ms % _MS_PER_HOUR
+    n_hours = horizon.n_minutes // 60 + 76
     row = _tiled(rows, first_ms + offset_ms, n_hours)
     return Series(first_ms, 60, {name: v[row] for name, v in values.items()}, at_end=True, warnings=warnings)
 

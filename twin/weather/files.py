@@ -9,6 +9,8 @@ import lzma
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from twin.errors import Problem, ScenarioError
 
 _SHOWN = 10
@@ -25,7 +27,8 @@ class Complaints:
         self, message: str, *, got: object = None, hint: str = "", line: int = 0, path: str = "weather.path"
     ) -> None:
         """Note one problem; ``line`` counts the rows of the file from 1."""
-        self.problems.append(Problem(path, message, got, hint, file=str(self.file), line=line))
+        plain = got.item() if isinstance(got, np.generic) else got
+        self.problems.append(Problem(path, message, plain, hint, file=str(self.file), line=line))
 
     def raise_any(self) -> None:
         """Raise ScenarioError with everything noted so far, if there is anything."""

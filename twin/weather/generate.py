@@ -11,14 +11,15 @@ import numpy as np
 
 from twin.errors import Problem, ScenarioError
 from twin.weather import air, cache, climate, psychro
-from twin.weather.arrays import MINUTES_PER_DAY, MS_PER_DAY, MS_PER_MINUTE, Array, Array32, Ints
-from twin.weather.config import HeatWave, Place, WeatherConfig
+from twin.weather.arrays import MINUTES_PER_DAY, MS_PER_MINUTE, Array, Array32
+from twin.weather.config import Place, WeatherConfig
 from twin.weather.csv_file import read_csv
 from twin.weather.daily_file import read_daily
 from twin.weather.dust import fields, ordered_events
 from twin.weather.epw_file import read_epw
 from twin.weather.files import content, resolved, sha256
 from twin.weather.frame import COLUMNS, Weather
+from twin.weather.horizon import Horizon
 from twin.weather.intervals import Intervals
 from twin.weather.radiation import dimmed
 from twin.weather.sources import Source, Synthetic
@@ -50,20 +51,21 @@ def weather_for(
     Raise ScenarioError with all that is wrong with the horizon, the place or the file.
     """
     _check(place, start_ms, n_minutes)
+    horizon = Horizon(config, place, start_ms, n_minutes, seed)
     file = None if config.path is None else resolved(config.path, base_dir)
     raw = b"" if file is None else content(file)
-    digest = _digest(config, raw, place, start_ms, n_minutes, seed)
-    shape = (len(COLUMNS), n_minutes)
+    digest = _digest(horizon, raw)
     kept = None if cache_dir is None else cache.cache_file(cache_dir, "weather", digest)
-    values = None if kept is None else cache.load(kept, shape)
+    values = None if kept is None else cache.load(kept, (len(COLUMNS), n_minutes))
     warnings = None if kept is None else _kept_warnings(kept)
     if values is None or warnings is None:
-        source = _source(config, raw, file, place, start_ms, n_minutes, seed)
-        values = _columns(source, config, place, start_ms, n_minutes, seed)
+        source = _source(horizon, raw, file)
+        values = _columns(source, horizon)
         warnings = source.warnings()
         if kept is not None:
             _keep_warnings(kept, warnings)
             cache.store(kept, values)
+    values.setflags(write=False)
     return Weather(start_ms, n_minutes, dict(zip(COLUMNS, values, strict=True)), digest, warnings)
 
 
@@ -85,58 +87,41 @@ def _check(place: Place, start_ms: int, n_minutes: int) -> None:
         raise ScenarioError(problems)
 
 
-def _digest(config: WeatherConfig, raw: bytes, place: Place, start_ms: int, n_minutes: int, seed: int) -> str:
-    facts = {"version": VERSION, "place": asdict(place), "start_ms": start_ms, "n": n_minutes, "seed": seed}
-    return cache.digest_of({**facts, "config": config.model_dump(exclude={"path"}), "file": sha256(raw)})
+def _digest(horizon: Horizon, raw: bytes) -> str:
+    facts = asdict(horizon) | {"config": horizon.config.model_dump(exclude={"path"})}
+    return cache.digest_of({**facts, "version": VERSION, "file": sha256(raw)})
 
 
-def _turbidity(config: WeatherConfig) -> tuple[float, ...]:
-    return config.linke_turbidity or climate.LINKE_TURBIDITY
-
-
-def _source(
-    config: WeatherConfig, raw: bytes, file: Path | None, place: Place, start_ms: int, n_minutes: int, seed: int
-) -> Source:
+def _source(horizon: Horizon, raw: bytes, file: Path | None) -> Source:
     if file is None:
-        return Synthetic(config, seed)
-    if config.source == "daily":
-        return read_daily(raw, file, config, place, _local_days(place, start_ms, n_minutes), seed, _turbidity(config))
-    if config.source == "epw":
-        series = read_epw(raw, file, place, start_ms, n_minutes)
-    else:
-        series = read_csv(raw, file, config, start_ms, n_minutes)
-    return Intervals(config, seed, place, _turbidity(config), series)
+        return Synthetic(horizon.config, horizon.seed)
+    if horizon.config.source == "daily":
+        return read_daily(raw, file, horizon)
+    read = read_epw if horizon.config.source == "epw" else read_csv
+    return Intervals(horizon.config, horizon.seed, horizon.place, horizon.turbidity, read(raw, file, horizon))
 
 
-def _local_days(place: Place, start_ms: int, n_minutes: int) -> Ints:
-    """The site-local days of the horizon and one more on each side."""
-    first = (start_ms + place.utc_offset_ms) // MS_PER_DAY
-    last = (start_ms + n_minutes * MS_PER_MINUTE - 1 + place.utc_offset_ms) // MS_PER_DAY
-    return np.arange(first - 1, last + 2, dtype=np.int64)
-
-
-def _columns(source: Source, config: WeatherConfig, place: Place, start_ms: int, n_minutes: int, seed: int) -> Array32:
+def _columns(source: Source, horizon: Horizon) -> Array32:
     """Shape (columns, n_minutes), in the order of COLUMNS."""
+    start_ms, n_minutes = horizon.start_ms, horizon.n_minutes
     out = np.zeros((len(COLUMNS), n_minutes), dtype=np.float32)
     dew = np.zeros(n_minutes, dtype=np.float32)
-    names = list(COLUMNS)
-    day_zero = (start_ms + place.utc_offset_ms) // MS_PER_DAY
-    for block in month_blocks(place, _turbidity(config), start_ms, n_minutes):
+    rows = dict(zip(COLUMNS, out, strict=True)) | {"dew_c": dew}
+    for block in month_blocks(horizon.place, horizon.turbidity, start_ms, n_minutes):
         a = (block.start_ms - start_ms) // MS_PER_MINUTE
-        to = slice(max(a, 0), min(a + block.time_ms.size, n_minutes))
-        for name, values in _block_columns(source, config, block, seed, day_zero).items():
-            row = dew if name == "dew_c" else out[names.index(name)]
-            row[to] = values.ravel()[to.start - a : to.stop - a]
-    temp = out[names.index("temp_c")]
-    _heat(temp, config.heat_waves, place, start_ms)
-    _moisten(out, names, dew)
+        first, last = max(a, 0), min(a + block.time_ms.size, n_minutes)
+        for name, values in _block_columns(source, horizon, block).items():
+            rows[name][first:last] = values.ravel()[first - a : last - a]
+    _heat(rows["temp_c"], horizon)
+    _moisten(rows)
     return out
 
 
-def _block_columns(source: Source, config: WeatherConfig, block: Block, seed: int, day_zero: int) -> dict[str, Array]:
+def _block_columns(source: Source, horizon: Horizon, block: Block) -> dict[str, Array]:
     """Columns of a block before heat waves, with ``dew_c`` in place of wet bulb and snow."""
+    config, seed = horizon.config, horizon.seed
     last_day = block.first_day + block.n_days - 1
-    ordered = ordered_events(config.dust_storms, day_zero)
+    ordered = ordered_events(config.dust_storms, horizon.day_zero)
     radiation = source.radiation(block)
     if ordered:
         radiation = dimmed(radiation, fields(ordered, block).aod, block.sun.cos_zenith)
@@ -162,11 +147,10 @@ def _block_columns(source: Source, config: WeatherConfig, block: Block, seed: in
     }
 
 
-def _heat(temp_c: Array32, waves: tuple[HeatWave, ...], place: Place, start_ms: int) -> None:
+def _heat(temp_c: Array32, horizon: Horizon) -> None:
     """Shift the temperatures of each window, in place, so that its hottest minute has the wanted value."""
-    into_day = (start_ms + place.utc_offset_ms) % MS_PER_DAY // MS_PER_MINUTE
-    for i_wave, wave in enumerate(waves):
-        a = wave.from_day * MINUTES_PER_DAY - into_day
+    for i_wave, wave in enumerate(horizon.config.heat_waves):
+        a = wave.from_day * MINUTES_PER_DAY - horizon.minutes_into_day
         b = a + wave.days * MINUTES_PER_DAY
         window = temp_c[max(a, 0) : max(b, 0)]
         if window.size == 0:
@@ -179,16 +163,14 @@ def _heat(temp_c: Array32, waves: tuple[HeatWave, ...], place: Place, start_ms: 
         temp_c[first:last] += (share * (wave.peak_c - float(window.max()))).astype(np.float32)
 
 
-def _moisten(out: Array32, names: list[str], dew_c: Array32) -> None:
+def _moisten(rows: dict[str, Array32]) -> None:
     """Fill wet bulb and snow from temperature, dew point and pressure; no air holds more than saturation."""
-    temp, wet, snow, pressure = (out[names.index(n)] for n in ("temp_c", "wet_bulb_c", "snow_share", "pressure_pa"))
-    for a in range(0, temp.size, _CHUNK):
+    for a in range(0, rows["temp_c"].size, _CHUNK):
         part = slice(a, a + _CHUNK)
-        warm = temp[part].astype(np.float64)
-        damp = np.minimum(dew_c[part].astype(np.float64), warm)
-        cool = psychro.wet_bulb_c(warm, damp, pressure[part].astype(np.float64))
-        wet[part] = np.minimum(cool, warm)
-        snow[part] = air.snow_share(cool)
+        temp, dew, pressure = (rows[n][part].astype(np.float64) for n in ("temp_c", "dew_c", "pressure_pa"))
+        wet = psychro.wet_bulb_c(temp, np.minimum(dew, temp), pressure)
+        rows["wet_bulb_c"][part] = np.minimum(wet, temp)
+        rows["snow_share"][part] = air.snow_share(wet)
 
 
 def _keep_warnings(kept: Path, warnings: tuple[Problem, ...]) -> None:

@@ -15,10 +15,11 @@ from twin.weather.dust import DustEvent, drawn_events
 from twin.weather.radiation import Radiation, closed, decomposed_dhi
 from twin.weather.sun import Block, clear_day_sums, clear_sky, sun_at_minutes
 
-_HEADROOM = 1.2
-_TWILIGHT_W_M2 = 50.0
-"""No minute gets more than 1.2 times the extraterrestrial irradiance on the horizontal plus 50 W/m²: files put the
-last light of a sunset hour into few minutes, and clocks differ."""
+_HEADROOM = 2.5
+_TWILIGHT_W_M2 = 100.0
+"""No minute gets more than 2.5 times the extraterrestrial irradiance on the horizontal plus 100 W/m². Real files have
+sunset hours with more than the sun sends, since their clocks and models differ; an hour's sum comes before its
+plausibility, but not where a minute of low sun would have to carry it all."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ _A_PA, _B, _C = 610.94, 17.625, 243.04
 """Magnus form over water, Alduchov and Eskridge, J. Appl. Meteorol. 35 (1996) 601, eq. 21."""
 
 PSYCHROMETER_PER_K = 0.000662
-"""Coefficient of an aspirated psychrometer, WMO No. 8, annex 4.B; agrees with psychrolib to 0.12 K at 874 hPa."""
+"""Coefficient of an aspirated psychrometer, WMO No. 8, annex 4.B. Against the thermodynamic wet bulb of
+psychrolib at 874 hPa: within 0.12 K down to 30 % humidity, 0.25 K at 10 %."""
 
 _NEWTON_STEPS = 6
 

@@ -59,19 +59,22 @@ def orientation(rows: Rows, sun: Sun) -> tuple[Array, Array]:
 def gains(rows: Rows, sun: Sun) -> Gains:
     """Gains at flat sun positions above the horizon."""
     tilt, azimuth = orientation(rows, sun)
-    one, none = np.ones_like(tilt), np.zeros_like(tilt)
-    lit = _sides(rows, sun, tilt, azimuth, one, none, one)
-    dull = _sides(rows, sun, tilt, azimuth, one, one, none)
+    lit = _components(rows, sun, (tilt, azimuth), dhi_w_m2=0.0)
+    dull = _components(rows, sun, (tilt, azimuth), dhi_w_m2=1.0)
     return Gains(lit["direct"], dull["sky_diffuse"] + dull["ground_diffuse"], lit["ground_diffuse"])
 
 
-def _sides(rows: Rows, sun: Sun, tilt: Array, azimuth: Array, ghi: Array, dhi: Array, dni: Array) -> dict[str, Array]:
-    """Front plus weighted rear of each component for unit irradiances."""
+def _components(rows: Rows, sun: Sun, pose: tuple[Array, Array], *, dhi_w_m2: float) -> dict[str, Array]:
+    """Front plus weighted rear under 1 W/m² of global light, of which ``dhi_w_m2`` (0 or 1) is diffuse.
+
+    The beam is 1 W/m² facing the sun where there is any: the model takes it apart from global light.
+    """
     from pvlib.bifacial import infinite_sheds
 
+    one = np.ones_like(sun.zenith_deg)
     parts = infinite_sheds.get_irradiance(
-        tilt, azimuth, sun.zenith_deg, sun.azimuth_deg, rows.gcr, rows.height_m, rows.pitch_m,
-        ghi, dhi, dni, rows.albedo_share, model="isotropic",
+        *pose, sun.zenith_deg, sun.azimuth_deg, rows.gcr, rows.height_m, rows.pitch_m,
+        one, dhi_w_m2 * one, (1.0 - dhi_w_m2) * one, rows.albedo_share, model="isotropic",
     )  # fmt: skip
     return {
         name: f64(parts[f"poa_front_{name}"]) + rows.rear_weight * f64(parts[f"poa_back_{name}"])

@@ -11,11 +11,11 @@ import numpy as np
 
 from twin.errors import Problem, ScenarioError
 from twin.weather import cache, climate, sheds
-from twin.weather.arrays import MINUTES_PER_DAY, MS_PER_DAY, MS_PER_MINUTE, Array, Array32, Ints, years_of
+from twin.weather.arrays import MINUTES_PER_DAY, MS_PER_DAY, MS_PER_MINUTE, Array, Array32, Ints
 from twin.weather.config import Place
 from twin.weather.frame import Weather
 from twin.weather.streams import stream
-from twin.weather.sun import GRID_MS, Sky, Sun, clear_sky, sun_at_minutes, sun_at_nodes
+from twin.weather.sun import GRID_MS, Block, Sun, sun_at_nodes
 
 VERSION = 1
 """Counts up when the power under unchanged weather changes."""
@@ -110,8 +110,9 @@ class SolarField:
 def solar_for(weather: Weather, place: Place, design: SolarDesign, *, seed: int, cache_dir: Path | None) -> SolarField:
     """What ``weather`` offers to a plant of that design at ``place``.
 
-    Each site-local day is computed by itself, so a longer horizon changes no earlier value; the first minutes of a
-    horizon that starts by day hold the light that was there. With ``cache_dir`` the arrays are kept there.
+    Each site-local day is computed by itself, so a longer horizon changes no earlier value (but for minutes around
+    sunrise where it ends in them); a horizon that starts by day holds its first light over the delay of the clouds.
+    With ``cache_dir`` the arrays are kept there. Raise ScenarioError with all that is wrong with the design.
     """
     _check(design)
     facts = {"version": VERSION, "weather": weather.digest, "place": asdict(place), "seed": seed}
@@ -121,9 +122,11 @@ def solar_for(weather: Weather, place: Place, design: SolarDesign, *, seed: int,
     kept = [cache.load(file, shape) for file, shape in zip(files, shapes, strict=False)]
     if len(kept) == 2 and kept[0] is not None and kept[1] is not None:
         return SolarField(kept[0], kept[1][0], kept[1][1])
-    dc, plant = field_by_day(weather, place, design, seed, DAYS_PER_CHUNK)
+    dc, plant = field_by_day(weather, place, design, seed=seed, days_per_chunk=DAYS_PER_CHUNK)
     for file, array in zip(files, (dc, plant), strict=False):
         cache.store(file, array)
+    dc.setflags(write=False)
+    plant.setflags(write=False)
     return SolarField(dc, plant[0], plant[1])
 
 
@@ -146,111 +149,84 @@ def _check(design: SolarDesign) -> None:
 
 
 def field_by_day(
-    weather: Weather, place: Place, design: SolarDesign, seed: int, days_per_chunk: int
+    weather: Weather, place: Place, design: SolarDesign, *, seed: int, days_per_chunk: int
 ) -> tuple[Array32, Array32]:
     """``dc_pu``, and ``stow_pu`` over ``cell_temp_c``, a few days at a time."""
     dc = np.zeros((weather.n, design.n_blocks), dtype=np.float32)
     plant = np.zeros((2, weather.n), dtype=np.float32)
-    into_day = (weather.start_ms + place.utc_offset_ms) % MS_PER_DAY // MS_PER_MINUTE
-    n_days = -(-(into_day + weather.n) // MINUTES_PER_DAY)
+    plant[1] = weather.columns["temp_c"]
+    first_day, into_day = divmod(weather.start_ms + place.utc_offset_ms, MS_PER_DAY)
+    n_days = -(-(into_day // MS_PER_MINUTE + weather.n) // MINUTES_PER_DAY)
     for first in range(0, n_days, days_per_chunk):
         count = min(days_per_chunk, n_days - first)
-        chunk = _chunk(weather, place, first, count)
-        _fill(dc, plant, chunk, design, seed)
+        block = Block(place, climate.LINKE_TURBIDITY, int(first_day) + first, count)
+        _fill(dc, plant, _light(weather, block), design, seed)
     return dc, plant
 
 
 @dataclass(frozen=True)
-class _Chunk:
-    """Whole site-local days, arrays of shape (n_days, 1440); minutes outside the horizon hold zeros."""
+class _Light:
+    """The weather of whole site-local days, arrays of shape (n_days, 1440); zeros outside the horizon."""
 
-    place: Place
-    days: Ints
-    offset: int
-    """Minute of the horizon at which the chunk begins; may be below 0."""
-    time_ms: Ints
-    sun: Sun
-    clear: Sky
-    ghi: Array
-    dni: Array
-    dhi: Array
-    temp_c: Array
+    block: Block
+    minute: Ints
+    """Minute of the horizon."""
     inside: np.ndarray
+    """Whether it is one."""
+    ghi_w_m2: Array
+    dni_w_m2: Array
+    dhi_w_m2: Array
+    temp_c: Array
 
 
-def _chunk(weather: Weather, place: Place, first: int, count: int) -> _Chunk:
-    into_day = (weather.start_ms + place.utc_offset_ms) % MS_PER_DAY // MS_PER_MINUTE
-    offset = first * MINUTES_PER_DAY - into_day
-    start_ms = weather.start_ms + offset * MS_PER_MINUTE
-    n = count * MINUTES_PER_DAY
-    time_ms = start_ms + MS_PER_MINUTE * np.arange(n, dtype=np.int64) + MS_PER_MINUTE // 2
-    sun = sun_at_minutes(place, start_ms, n)
-    clear = clear_sky(sun, place, time_ms, climate.LINKE_TURBIDITY)
-    shape = (count, MINUTES_PER_DAY)
-    minute = offset + np.arange(n)
+def _light(weather: Weather, block: Block) -> _Light:
+    first = (block.start_ms - weather.start_ms) // MS_PER_MINUTE
+    minute = first + np.arange(block.time_ms.size).reshape(block.shape)
     inside = (minute >= 0) & (minute < weather.n)
 
     def whole(name: str) -> Array:
-        values = np.zeros(n)
+        values = np.zeros(block.shape)
         values[inside] = weather.columns[name][minute[inside]]
-        return values.reshape(shape)
+        return values
 
-    first_day = (start_ms + place.utc_offset_ms) // MS_PER_DAY
-    return _Chunk(
-        place,
-        np.arange(first_day, first_day + count, dtype=np.int64),
-        offset,
-        time_ms.reshape(shape),
-        Sun(*(a.reshape(shape) for a in (sun.zenith_deg, sun.azimuth_deg, sun.extra_w_m2))),
-        Sky(*(a.reshape(shape) for a in (clear.ghi_w_m2, clear.dni_w_m2, clear.dhi_w_m2))),
-        *(whole(name) for name in ("ghi_w_m2", "dni_w_m2", "dhi_w_m2", "temp_c")),
-        inside.reshape(shape),
-    )
+    return _Light(block, minute, inside, *(whole(n) for n in ("ghi_w_m2", "dni_w_m2", "dhi_w_m2", "temp_c")))
 
 
-def _fill(dc: Array32, plant: Array32, chunk: _Chunk, design: SolarDesign, seed: int) -> None:
+def _fill(dc: Array32, plant: Array32, light: _Light, design: SolarDesign, seed: int) -> None:
     """Write a chunk's part of the results."""
-    rows = design.rows()
-    gain = gains_by_minute(rows, chunk.place, chunk.days, chunk.time_ms, chunk.sun)
-    kp, clear = _index(gain, chunk)
-    flat_kp, flat_clear = _index(_lying(rows, chunk.sun), chunk) if rows.tracking else (kp, clear)
-    for i_day, day in enumerate(chunk.days):
-        minutes = np.flatnonzero(chunk.inside[i_day] & (clear[i_day] > 0.0))
-        to = chunk.offset + i_day * MINUTES_PER_DAY + minutes
-        lit = slice(int(np.argmax(chunk.inside[i_day])), None)
-        every = chunk.offset + i_day * MINUTES_PER_DAY + np.flatnonzero(chunk.inside[i_day])
-        plant[1, every] = chunk.temp_c[i_day][chunk.inside[i_day]]
-        if minutes.size == 0:
+    rows, block = design.rows(), light.block
+    kp, clear = _index(gains_by_minute(rows, block), light)
+    lying = _index(_lying(rows, block.sun), light) if rows.tracking else (kp, clear)
+    for i_day, day in enumerate(block.days):
+        lit = np.flatnonzero(light.inside[i_day] & (clear[i_day] > 0.0))
+        if lit.size == 0:
             continue
-        drift = _drift(seed, int(day), design)
-        temp = chunk.temp_c[i_day, minutes]
-        poa = _passed(kp[i_day], lit.start, minutes, drift) * clear[i_day, minutes, None]
-        cells, power = _power(poa, temp[:, None], design)
-        dc[to] = power
+        to, temp = light.minute[i_day, lit], light.temp_c[i_day, lit]
+        passing = _passing(seed, int(day), design, first=int(np.argmax(light.inside[i_day])))
+        poa = _passed(kp[i_day], lit, passing) * clear[i_day, lit, None]
+        cells, dc[to] = _power(poa, temp[:, None], design)
         plant[1, to] = cells.mean(axis=1)
-        if rows.tracking:
-            flat = _passed(flat_kp[i_day], lit.start, minutes, drift) * flat_clear[i_day, minutes, None]
-            plant[0, to] = _power(flat.mean(axis=1), temp, design)[1]
-        else:
-            plant[0, to] = power.mean(axis=1)
+        flat = _passed(lying[0][i_day], lit, passing).mean(axis=1) * lying[1][i_day, lit]
+        plant[0, to] = _power(flat, temp, design)[1] if rows.tracking else dc[to].mean(axis=1)
 
 
-def gains_by_minute(rows: sheds.Rows, place: Place, days: Ints, time_ms: Ints, sun: Sun) -> sheds.Gains:
-    """Gains of each minute of whole days, interpolated within the day between ten-minute nodes with the sun up."""
+def gains_by_minute(rows: sheds.Rows, block: Block) -> sheds.Gains:
+    """Gains of a block's minutes, interpolated within each day between ten-minute nodes with the sun up."""
     per_day = MS_PER_DAY // GRID_MS + 1
-    start_ms = days * MS_PER_DAY - place.utc_offset_ms
-    node_ms = start_ms[:, None] // GRID_MS * GRID_MS + GRID_MS * np.arange(per_day)
-    at_nodes = sun_at_nodes(place, node_ms.ravel())
-    up = np.flatnonzero(at_nodes.up)
-    lit = Sun(at_nodes.zenith_deg[up], at_nodes.azimuth_deg[up], at_nodes.extra_w_m2[up])
-    at_up = sheds.gains(rows, lit) if up.size else None
-    out = np.zeros((3, *sun.zenith_deg.shape))
-    for i_day in range(len(days)):
+    first_ms = (block.days * MS_PER_DAY - block.place.utc_offset_ms) // GRID_MS * GRID_MS
+    node_ms = (first_ms[:, None] + GRID_MS * np.arange(per_day)).ravel()
+    nodes = sun_at_nodes(block.place, node_ms)
+    up = np.flatnonzero(nodes.up)
+    out = np.zeros((3, *block.shape))
+    if up.size == 0:
+        return sheds.Gains(*out)
+    at_up = sheds.gains(rows, Sun(nodes.zenith_deg[up], nodes.azimuth_deg[up], nodes.extra_w_m2[up]))
+    time_ms = block.time_ms.reshape(block.shape)
+    for i_day in range(block.n_days):
         mine = slice(*np.searchsorted(up, (i_day * per_day, (i_day + 1) * per_day)))
-        if at_up is not None and mine.stop > mine.start:
-            nodes = node_ms.ravel()[up[mine]]
+        if mine.stop > mine.start:
             for row, values in zip(out, (at_up.beam, at_up.sky, at_up.sunlit), strict=True):
-                row[i_day] = np.interp(time_ms[i_day], nodes, values[mine])
+                row[i_day] = np.interp(time_ms[i_day], node_ms[up[mine]], values[mine])
     return sheds.Gains(*out)
 
 
@@ -262,16 +238,16 @@ def _lying(rows: sheds.Rows, sun: Sun) -> sheds.Gains:
     return sheds.Gains(sun.cos_zenith, same * high.sky[0], same * high.sunlit[0])
 
 
-def _index(gain: sheds.Gains, chunk: _Chunk) -> tuple[Array, Array]:
+def _index(gain: sheds.Gains, light: _Light) -> tuple[Array, Array]:
     """Effective irradiance over that of the clear sky, and the latter, W/m², 0 at night.
 
     Where the clear sky is too weak for a ratio, the nearest minute of the day with enough of it stands in.
     """
-    sky = chunk.clear
-    clear = sheds.effective(gain, sky.ghi_w_m2, sky.dhi_w_m2, sky.dni_w_m2, chunk.sun)
-    clear = np.where(chunk.sun.up, np.maximum(clear, 0.0), 0.0)
-    actual = sheds.effective(gain, chunk.ghi, chunk.dhi, chunk.dni, chunk.sun)
-    sound = (clear > _LEAST_CLEAR_W_M2) & chunk.inside
+    sun, sky = light.block.sun, light.block.clear
+    clear = sheds.effective(gain, sky.ghi_w_m2, sky.dhi_w_m2, sky.dni_w_m2, sun)
+    clear = np.where(sun.up, np.maximum(clear, 0.0), 0.0)
+    actual = sheds.effective(gain, light.ghi_w_m2, light.dhi_w_m2, light.dni_w_m2, sun)
+    sound = (clear > _LEAST_CLEAR_W_M2) & light.inside
     ratio = np.divide(np.maximum(actual, 0.0), clear, out=np.zeros_like(clear), where=sound)
     return _held(ratio, sound), clear
 
@@ -285,17 +261,19 @@ def _held(values: Array, sound: np.ndarray) -> Array:
 
 
 @dataclass(frozen=True)
-class _Drift:
+class _Passing:
     """How a day's clouds cross the plant."""
 
     delay_min: Ints
     """Of each block behind the place where the weather is measured, (n_blocks,)."""
     crossing_min: int
     """Minutes a cloud edge needs for one block."""
+    first: int
+    """First minute of the day inside the horizon: what came before it is held."""
 
 
-def _drift(seed: int, day: int, design: SolarDesign) -> _Drift:
-    rng = stream(seed, "solar", "clouds", int(years_of(np.array([day]))[0]), day)
+def _passing(seed: int, day: int, design: SolarDesign, *, first: int) -> _Passing:
+    rng = stream(seed, "solar", "clouds", day)
     draws, jitter = rng.random(2), rng.random(design.n_blocks)
     speed = _CLOUD_SPEED_M_S[0] + draws[0] * (_CLOUD_SPEED_M_S[1] - _CLOUD_SPEED_M_S[0])
     toward = math.radians(_CLOUD_FROM_DEG[0] + draws[1] * (_CLOUD_FROM_DEG[1] - _CLOUD_FROM_DEG[0]) + 180.0)
@@ -304,20 +282,17 @@ def _drift(seed: int, day: int, design: SolarDesign) -> _Drift:
     along = design.block_spacing_m * ((block % wide) * math.sin(toward) - (block // wide) * math.cos(toward))
     minutes = (along - along.min()) / speed / 60.0 + _CROSSWIND_JITTER_MIN * jitter
     crossing = max(1, round(design.block_spacing_m / speed / 60.0))
-    return _Drift(np.rint(minutes).astype(np.int64), crossing)
+    return _Passing(np.rint(minutes).astype(np.int64), crossing, first)
 
 
-def _passed(kp: Array, first: int, minutes: Ints, drift: _Drift) -> Array:
-    """A day's index as each block meets it: later, and averaged over the time of crossing; (minutes, n_blocks).
-
-    ``first`` is the first minute of the day inside the horizon: what came before it is held.
-    """
+def _passed(kp: Array, minutes: Ints, passing: _Passing) -> Array:
+    """A day's index as each block meets it: later, and averaged over the time of crossing; (minutes, n_blocks)."""
     steps = np.arange(kp.size)
     smooth = np.zeros_like(kp)
-    for lag in range(drift.crossing_min):
-        smooth += kp[np.maximum(steps - lag, first)]
-    smooth /= drift.crossing_min
-    return np.asarray(smooth[np.maximum(minutes[:, None] - drift.delay_min[None, :], first)])
+    for lag in range(passing.crossing_min):
+        smooth += kp[np.maximum(steps - lag, passing.first)]
+    smooth /= passing.crossing_min
+    return np.asarray(smooth[np.maximum(minutes[:, None] - passing.delay_min[None, :], passing.first)])
 
 
 def _power(poa_w_m2: Array, temp_c: Array, design: SolarDesign) -> tuple[Array, Array]:

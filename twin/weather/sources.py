@@ -68,7 +68,7 @@ class Synthetic:
         events = self.events(block.first_day, block.first_day + block.n_days - 1)
         return dimmed(plain, fields(events, block).aod, block.sun.cos_zenith)
 
-    def observed(self, block: Block) -> dict[str, Array]:  # noqa: ARG002
+    def observed(self, block: Block) -> dict[str, Array]:
         """Nothing is observed."""
         return {}
 
@@ -121,7 +121,7 @@ class Daily:
         dhi = dhi_to_total(ghi, base, least_dhi(ghi, block), self._pick(self.dhi_mj_m2, days) / 60e-6)
         return closed(ghi, dhi, block.sun, block.dni_bound_w_m2)
 
-    def observed(self, block: Block) -> dict[str, Array]:  # noqa: ARG002
+    def observed(self, block: Block) -> dict[str, Array]:
         """Nothing beyond radiation."""
         return {}
 

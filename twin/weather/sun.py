@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -132,12 +133,12 @@ def clear_day_sums(place: Place, turbidity: tuple[float, ...], days: Ints) -> Ar
     first_ms = int(days[0]) * MS_PER_DAY - place.utc_offset_ms + GRID_MS // 2
     time_ms = first_ms + GRID_MS * np.arange(len(days) * per_day, dtype=np.int64)
     sky = clear_sky(sun_at_nodes(place, time_ms), place, time_ms, turbidity)
-    return sky.ghi_w_m2.reshape(-1, per_day).sum(axis=1) * (GRID_MS / 1e9)
+    return np.asarray(sky.ghi_w_m2.reshape(-1, per_day).sum(axis=1) * (GRID_MS / 1e9))
 
 
 @dataclass(frozen=True)
 class Block:
-    """Whole site-local days of one calendar month: the unit in which everything by the minute is computed.
+    """Whole site-local days, a calendar month of them in the generator: what is computed at once.
 
     Arrays of a block have shape (n_days, 1440).
     """
@@ -209,4 +210,4 @@ def month_blocks(place: Place, turbidity: tuple[float, ...], start_ms: int, n_mi
         np.datetime64(first, "D").astype("datetime64[M]"), np.datetime64(last, "D").astype("datetime64[M]") + 2
     )
     edges = month.astype("datetime64[D]").astype(np.int64)
-    return [Block(place, turbidity, int(a), int(b - a)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [Block(place, turbidity, int(a), int(b - a)) for a, b in pairwise(edges)]
