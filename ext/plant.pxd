@@ -17,6 +17,12 @@ cdef enum:
     MS_PER_MIN = 60000
     MS_PER_HOUR = 3600000
 
+# How a guard is watched.
+cdef enum:
+    STATE = 0       # the step is repeated up to the crossing
+    ALGEBRAIC = 1   # the value jumps at the start of a step: the guard fires there
+    SOFT = 2        # told at the end of the step in which it happened; costs nothing
+
 # Why ``advance`` came back.
 cdef enum Reason:
     REACHED = 0
@@ -110,7 +116,7 @@ cdef class Plant:
     cdef f64* guard_limit
     cdef f64* guard_reset
     cdef f64* guard_sign
-    cdef u8* guard_kind            # bit 0 algebraic
+    cdef u8* guard_kind            # STATE, ALGEBRAIC, SOFT
     cdef u8* violated
     cdef i32* fired
     cdef readonly i64 n_fired
@@ -154,7 +160,7 @@ cdef class Plant:
     cdef f64 frequency(self, f64 battery_w, f64 able_w) noexcept nogil
     cdef int audit(self, f64 h_s) noexcept nogil
     cdef void book(self, f64 h_s) noexcept nogil
-    cdef int watch(self, bint algebraic) noexcept nogil
+    cdef int watch(self, u8 kind) noexcept nogil
     cdef void rearm(self) noexcept nogil
     cdef void commit(self, i64 te) noexcept nogil
     cdef void tell_queue(self) noexcept nogil

@@ -303,16 +303,19 @@ cdef class Plant:
             return FAILED
         if why != REACHED:
             return why
-        if self.watch(True):
+        if self.watch(ALGEBRAIC):
             # the limit is broken from the start of the step on: nobody may act later than that
             self.undo_step()
             self.mark_fired()
             return GUARD
-        if self.watch(False):
+        if self.watch(STATE):
             return self.find_crossing(te)
         if self.audit((te - self.now_ms) * 1e-3) != 0:
             return AUDIT_FAILED
         self.commit(te)
+        if self.watch(SOFT):
+            self.mark_fired()
+            return GUARD
         return REACHED
 
     cdef int find_crossing(self, i64 te) noexcept nogil:
@@ -323,14 +326,14 @@ cdef class Plant:
         while hi - lo > 1:
             mid = lo + (hi - lo) // 2
             self.undo_step()
-            if self.try_step(mid) == REACHED and not self.watch(False):
+            if self.try_step(mid) == REACHED and not self.watch(STATE):
                 lo = mid
             else:
                 hi = mid
         self.undo_step()
         if self.try_step(hi) != REACHED:
             return FAILED
-        self.watch(False)
+        self.watch(STATE)
         self.mark_fired()
         if self.audit((hi - self.now_ms) * 1e-3) != 0:
             return AUDIT_FAILED
@@ -991,11 +994,10 @@ cdef class Plant:
 
     # ------------------------------------------------------------------ watch
 
-    cdef int watch(self, bint algebraic) noexcept nogil:
+    cdef int watch(self, u8 kind) noexcept nogil:
         """Guards of one kind that are newly beyond their limit: their number; ``fired`` lists them."""
         cdef i64 i
         cdef f64 x
-        cdef u8 kind = 1 if algebraic else 0
         self.n_fired = 0
         for i in range(self.n_guard):
             if self.guard_kind[i] != kind or self.violated[i]:

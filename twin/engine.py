@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twin import _core
-from twin.plan import Arena, Plan
+from twin.plan import GUARD_MODES, Arena, Plan
 from twin.quantities import MS_PER_DAY, MS_PER_MIN
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Engine:
             fine_of=np.array(self.fine_index, dtype=np.int32),
             guard_at=np.array([self.arena.offset(guard.place) for guard in guards], dtype=np.int64),
             guard_limit=limit, guard_reset=reset, guard_sign=sign,
-            guard_kind=np.array([guard.algebraic for guard in guards], dtype=np.uint8),
+            guard_kind=np.array([GUARD_MODES.index(guard.mode) for guard in guards], dtype=np.uint8),
         )  # fmt: skip
         self.buffers = (
             np.zeros(HOURS, np.int64), np.zeros((HOURS, 3, len(self.channels)), np.float32),

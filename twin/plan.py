@@ -68,6 +68,10 @@ class Input:
     maximum: float = np.inf
 
 
+GUARD_MODES = ("state", "algebraic", "soft")
+"""In the order of the numbers in ext/plant.pxd."""
+
+
 @dataclass(frozen=True)
 class Guard:
     """A limit whose crossing wakes the behaviour ``owner``: value above ``limit`` (or below, for ``below``)."""
@@ -79,12 +83,12 @@ class Guard:
     below: bool = False
     reset: float = np.nan
     """The guard arms again when the value is back beyond this; NaN means beyond ``limit``."""
-    algebraic: bool = False
-    """True where the value jumps at the start of a step (voltages, loadings): the crossing is then there."""
+    mode: Literal["state", "algebraic", "soft"] = "state"
+    """``state``: the step ends at the crossing; ``algebraic``: the value jumps when a step begins (voltages), the
+    crossing is there; ``soft``: told at the end of the step, for what regulates itself or has time."""
     asset: str = ""
     fine: bool = True
     """True where the crossing opens a fine window."""
-    cuts: bool = True
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def watch_loading(plan: Plan, name: str, owner: str, limit_pu: float) -> None:
     place = Place("branch", "loading_pu", index)
     plan.guard(
         Guard(
-            f"{name}.over_{limit_pu * 100:.0f}", owner, place, limit_pu, reset=limit_pu - 0.02, algebraic=True,
+            f"{name}.over_{limit_pu * 100:.0f}", owner, place, limit_pu, reset=limit_pu - 0.02, mode="soft",
             asset=name, fine=False,
         )  # fmt: skip
     )

@@ -122,7 +122,7 @@ class CoolingPlant(Component, kind="cooling_plant"):
         for name, column, text in (("fouling_share", "fouling_share", "air flow lost to dust"), ("water", "water", "1 while there is water for the pads")):
             plan.input(f"{self.name}.{name}", Place("loop", column, index), unit="1", description=text, minimum=0.0, maximum=1.0)
         place = Place("loop", "supply_c", index)
-        plan.guard(Guard(f"{self.name}.warm", self.name, place, self.set_max_c + 4.0, reset=self.set_max_c + 2.0, asset=self.name))
+        plan.guard(Guard(f"{self.name}.warm", self.name, place, self.set_max_c + 4.0, reset=self.set_max_c + 2.0, asset=self.name, mode="soft", fine=False))
         ups = Place("loop", "ups_j", index)
         plan.guard(Guard(f"{self.name}.ups", self.name, ups, 1.0, below=True, reset=1e6, asset=self.name))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from twin.component import Behaviour, Component, quantity
 from twin.components.branches import add_branch, transformer_branch
 from twin.components.bus import add_bus, watch_voltage
@@ -21,6 +23,7 @@ UPS_EFFICIENCY = {0.25: 0.950, 0.5: 0.965, 0.75: 0.967, 1.0: 0.965}
 """Double-conversion UPS, efficiency by load fraction (from memory)."""
 RESTART_MS = 5 * MS_PER_MIN
 RESTART_BATCH = 8
+HOLD_MS = 5 * MS_PER_MIN
 
 
 class RackHall(Component, kind="rack_hall"):
@@ -158,8 +161,9 @@ class RackHall(Component, kind="rack_hall"):
         )
         for what, column, limit, reset in limits:
             place = Place("row", column, index)
-            fine = what in ("trip", "hot")  # slowing down is slow; stopping is not
-            plan.guard(Guard(f"{name}.{what}", self.name, place, limit, reset=reset, asset=name, fine=fine))
+            hard = what in ("trip", "hot")  # slowing down has time; stopping has not
+            mode: Literal["state", "soft"] = "state" if hard else "soft"
+            plan.guard(Guard(f"{name}.{what}", self.name, place, limit, reset=reset, asset=name, fine=hard, mode=mode))
         place = Place("row", "bbu_j", index)
         full = self.bbu_s * 1e3
         plan.guard(Guard(f"{name}.bbu", self.name, place, 1.0, below=True, reset=10.0 * full, asset=name))
@@ -189,13 +193,17 @@ class RackHall(Component, kind="rack_hall"):
                     self._recover(world, me)
                 elif task == "restart":
                     self._restart(world, me)
+                else:
+                    self._calm(me)
+                    me.task("day", world.next_local_day(world.now))
             world.wake_for_tasks(me)
 
     def _begin(self, world: World, me: Actor) -> None:
         if me.phase != "idle":
             return
         me.phase = "running"
-        me.data |= {"throttled": [], "stopped": {}}
+        me.data |= {"throttled": [], "stopped": {}, "tries": 0}
+        me.task("day", world.next_local_day(world.now))
         first, last = world.plan.halls[self.name]
         pool = Pool(f"{self.name}.cdu", last - first, self.cdu_failures_per_year, self.cdu_repair_h)
         start_pool(world, pool, "row", "pump_share", first, each=True, left=0.7)
@@ -242,7 +250,9 @@ class RackHall(Component, kind="rack_hall"):
             world.queue.throttle_group(row, True)
         me.data["throttled"] += new
         world.stand(self.name, seq)
-        me.task("recover", world.now + MS_PER_MIN)
+        # a row that cannot shed its heat at full speed is not tried again every minute: twice as long each time
+        me.data["tries"] = min(me.data["tries"] + 1, 5)
+        me.task("recover", world.now + HOLD_MS * 2 ** me.data["tries"])
 
     def _stop(self, world: World, me: Actor, rows: list[int], cause: int | None, value: float, what: str) -> None:
         new = [row for row in rows if str(row) not in me.data["stopped"]]
@@ -274,9 +284,13 @@ class RackHall(Component, kind="rack_hall"):
             world.emit("recover", self.name, f"{self._rows_text(cool, world)} at full speed again", priority=0,
                        cause=world.cause_of(self.name))  # fmt: skip
         if me.data["throttled"]:
-            me.task("recover", world.now + MS_PER_MIN)
+            me.task("recover", world.now + HOLD_MS)
         elif not me.data["stopped"]:
             world.clear(self.name)
+
+    def _calm(self, me: Actor) -> None:
+        """Once a day, forget one of the tries that lengthen the hold."""
+        me.data["tries"] = max(me.data["tries"] - 1, 0)
 
     def _restart(self, world: World, me: Actor) -> None:
         """Bring stopped rows back a few at a time, once they have supply and cool coolant."""
