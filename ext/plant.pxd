@@ -84,7 +84,7 @@ cdef class Plant:
     cdef float see_row[1024]
     cdef f64 ocv_v[64]
     cdef f64* mean_w               # [N_CLASS * n_row] mean job power of the step
-    cdef f64* ge                   # [n_row] heat-exchanger conductance
+    cdef f64* row_work             # [6 * n_row]
     cdef f64* bus_w                # [n_bus] active power into each bus
     cdef f64* bus_var
     cdef Island island[MAX_ISLAND]
@@ -116,7 +116,8 @@ cdef class Plant:
     cdef f64* guard_limit
     cdef f64* guard_reset
     cdef f64* guard_sign
-    cdef u8* guard_kind            # STATE, ALGEBRAIC, SOFT
+    cdef i64 kind_first[4]         # guards stand in order of their kind: STATE, ALGEBRAIC, SOFT
+    cdef i64 n_violated
     cdef u8* violated
     cdef i32* fired
     cdef readonly i64 n_fired

@@ -1,3 +1,4 @@
+# cython: nonecheck=False
 """The plant: marches all state of the site from one instant to another, or stops early and says why.
 
 One step has five phases: ``see`` (weather, jobs up to the end of the step), ``allot`` (share power among feasible
@@ -71,7 +72,7 @@ cdef class Plant:
         self.undo = <u8*>room(self.state_bytes + 8 * network.n_state + 64)
         n_row = self.row.n if self.row.n > 0 else 1
         self.mean_w = <f64*>room(8 * N_CLASS * n_row)
-        self.ge = <f64*>room(8 * n_row)
+        self.row_work = <f64*>room(8 * 6 * n_row)
         self.bus_w = <f64*>room(8 * self.bus.n)
         self.bus_var = <f64*>room(8 * self.bus.n)
         for i in range(51):
@@ -89,7 +90,7 @@ cdef class Plant:
     def __dealloc__(self):
         free(self.undo)
         free(self.mean_w)
-        free(self.ge)
+        free(self.row_work)
         free(self.bus_w)
         free(self.bus_var)
 
@@ -129,7 +130,11 @@ cdef class Plant:
         self.guard_limit = <f64*>self.hold(np.ascontiguousarray(limit, "f8"))
         self.guard_reset = <f64*>self.hold(np.ascontiguousarray(reset, "f8"))
         self.guard_sign = <f64*>self.hold(np.ascontiguousarray(sign, "f8"))
-        self.guard_kind = <u8*>self.hold(np.ascontiguousarray(kind, "u1"))
+        kind = np.asarray(kind)
+        if (np.diff(kind) < 0).any():
+            raise ValueError("guards must stand in order of their kind")
+        for k in range(4):
+            self.kind_first[k] = int(np.searchsorted(kind, k))
         self.violations = np.zeros(self.n_guard, "u1")
         self.fired_now = np.zeros(self.n_guard, "i4")
         self.violated = <u8*>self.hold(self.violations)
@@ -217,6 +222,7 @@ cdef class Plant:
         self.step_open_ms = clocks["step_open_ms"]
         self.hour_s = clocks["hour_s"]
         self.minute_s = clocks["minute_s"]
+        self.n_violated = int(self.violations.sum())
 
     def network_state(self):
         """Bytes of the network's voltages, for a snapshot."""
@@ -345,6 +351,7 @@ cdef class Plant:
         cdef i64 i
         for i in range(self.n_fired):
             self.violated[self.fired[i]] = 1
+        self.n_violated += self.n_fired
         self.ledger.guards[0] += 1.0
         return 0
 
@@ -807,14 +814,14 @@ cdef class Plant:
         """Advance stores, rows and loops with the powers of this step."""
         cdef i64 i, k, first, last
         cdef f64 heat_j, air_w, worst, rate = 0.0, before
-        march_stores(&self.store, self.ocv_v, self.site.temp_c[0], h_s)
+        march_stores(&self.store, h_s)
         worst = march_store_heat(&self.store, self.site.temp_c[0], h_s)
         for k in range(self.loop.n):
             first = self.loop.row_first[k]
             last = self.loop.row_last[k]
             before = self.loop.supply_tcs_max_c[k]
             worst = max_(worst, march_rows(&self.row, first, last, self.loop.supply_c[k], self.loop.flow[k], h_s,
-                                           self.ge))
+                                           self.row_work))
             heat_j = 0.0
             air_w = 0.0
             self.loop.supply_tcs_max_c[k] = -100.0
@@ -999,18 +1006,20 @@ cdef class Plant:
         cdef i64 i
         cdef f64 x
         self.n_fired = 0
-        for i in range(self.n_guard):
-            if self.guard_kind[i] != kind or self.violated[i]:
-                continue
+        for i in range(self.kind_first[kind], self.kind_first[kind + 1]):
             x = self.guard_sign[i] * (self.values[self.guard_at[i]] - self.guard_limit[i])
-            if not (x <= 0.0):
+            if not (x <= 0.0) and not self.violated[i]:
                 self.fired[self.n_fired] = <i32>i
                 self.n_fired += 1
         return self.n_fired > 0
 
     cdef void rearm(self) noexcept nogil:
         cdef i64 i
+        if self.n_violated == 0:
+            return
+        self.n_violated = 0
         for i in range(self.n_guard):
+            self.n_violated += self.violated[i]
             if self.violated[i] and self.guard_sign[i] * (self.values[self.guard_at[i]] - self.guard_reset[i]) < 0.0:
                 self.violated[i] = 0
 

@@ -13,79 +13,127 @@ from .types cimport abs_, exp_, f64, f64_cr, f64_r, i64, log_, max_, min_
 cdef enum:
     VALVE_LAG_S = 30
 
-cdef inline void set_valves(RowTable* t, i64 first, i64 last, f64 fws_c, f64 flow, f64 h_s, f64* ge) noexcept nogil:
-    """Move each CDU's valve towards what its heat needs, and find the conductance ``ge`` from coolant to water, W/K.
+# Loops over rows are cut into short passes over plain columns: each vectorises, and none is so long that its chain of
+# divisions and exponentials outruns the processor's window. `f64_r` says that no two columns overlap.
 
-    Counter-flow effectiveness-NTU, UA with the 0.8 power of either flow (Incropera, eq. 11.29; PHYSICS page §4.1).
+cdef inline void move_valves(i64 first, i64 last, f64 fws_c, f64 k, f64_cr run_w, f64_cr liquid, f64_cr tcs_w_k,
+                             f64_cr pump_share, f64_cr above_k, f64_cr set_c, f64_cr ge_w_k, f64_r valve) noexcept nogil:
+    """Move each CDU's valve a share ``k`` of the way to what its heat needs.
+
     The wanted valve follows from the ratio of wanted to present conductance, which rises slower than the flow, so
-    the iteration cannot swing; a 30 s actuator lag makes it independent of the step.
+    that the iteration cannot swing.
     """
     cdef i64 i
-    cdef f64 k = 1.0 - exp_(-h_s / VALVE_LAG_S)
-    cdef f64 heat, tcs, goal, want, n, f8, s8, cf, cs, lo, hi, cr, ntu, ex
+    cdef f64 heat, goal, want
     for i in range(first, last):
-        heat = t.run_w[i] * t.liquid_share[i]
-        tcs = max_(t.tcs_w_k[i] * t.pump_share[i], 1.0)
-        goal = max_(fws_c + t.tcs_above_fws_k[i], t.tcs_set_c[i]) + 0.5 * heat / tcs
-        want = t.valve[i] * heat / (max_(goal - fws_c, 0.5) * max_(t.ge_w_k[i], 1.0))
-        n = t.valve[i] + (min_(max_(want, 0.1), 1.2) - t.valve[i]) * k
-        t.valve[i] = n
-        f8 = exp_(0.8 * log_(n * max_(flow, 1e-3)))
-        s8 = t.pump_ua_share[i] * t.pump_on[i]
-        ge[i] = t.ua_w_k[i] * 2.0 * f8 * s8 / (f8 + s8 + 1e-12)
+        heat = run_w[i] * liquid[i]
+        goal = max_(fws_c + above_k[i], set_c[i]) + 0.5 * heat / max_(tcs_w_k[i] * pump_share[i], 1.0)
+        want = valve[i] * heat / (max_(goal - fws_c, 0.5) * max_(ge_w_k[i], 1.0))
+        valve[i] = valve[i] + (min_(max_(want, 0.1), 1.2) - valve[i]) * k
+
+
+cdef inline void exchange(i64 first, i64 last, f64 flow, f64_cr valve, f64_cr fws_w_k, f64_cr tcs_w_k, f64_cr ua_w_k,
+                          f64_cr pump_share, f64_cr ua_share, f64_cr pump_on, f64_r ge) noexcept nogil:
+    """Conductance from coolant to facility water, W/K.
+
+    Counter-flow effectiveness-NTU, UA with the 0.8 power of either flow (Incropera, eq. 11.29; PHYSICS page §4.1).
+    Effectiveness speaks of the hot inlet, the node is the loop's mean: half the coolant's rise lies between. Without
+    flow 0.2 % of the clean exchanger is left, conduction through plate and pipes (from memory).
+    """
+    cdef i64 i
+    cdef f64 f8, s8, cf, cs, lo, cr, ntu, ex
     for i in range(first, last):
-        cf = max_(t.fws_w_k[i] * t.valve[i] * flow, 1.0)
-        cs = max_(t.tcs_w_k[i] * t.pump_share[i] * t.pump_on[i], 1.0)
+        ge[i] = exp_(0.8 * log_(valve[i] * flow))
+    for i in range(first, last):
+        f8 = ge[i]
+        s8 = ua_share[i] * pump_on[i]
+        cf = max_(fws_w_k[i] * valve[i] * flow, 1.0)
+        cs = max_(tcs_w_k[i] * pump_share[i] * pump_on[i], 1.0)
         lo = min_(cf, cs)
-        hi = max_(cf, cs)
-        cr = min_(lo / hi, 0.999999)
-        ntu = ge[i] / lo
+        cr = min_(lo / max_(cf, cs), 0.999999)
+        ntu = ua_w_k[i] * 2.0 * f8 * s8 / ((f8 + s8 + 1e-12) * lo)
         ex = exp_(ntu * (cr - 1.0))
-        # effectiveness speaks of the hot inlet, the node is the loop's mean: half the coolant's rise lies between
         ex = lo * (1.0 - ex) / (1.0 - cr * ex)
-        ex = ex / (1.0 - 0.5 * ex / cs)
-        # what is left without flow: conduction through plate and pipes, 0.2 % of the clean exchanger (from memory)
-        ge[i] = max_(ex, 0.002 * t.ua_w_k[i])
-        t.ge_w_k[i] = ge[i]
+        ge[i] = max_(ex / (1.0 - 0.5 * ex / cs), 0.002 * ua_w_k[i])
 
 
-cdef inline f64 march_rows(RowTable* t, i64 first, i64 last, f64 fws_c, f64 flow, f64 h_s, f64* ge) noexcept nogil:
+cdef inline void row_steps(i64 first, i64 last, f64 h_s, f64_cr ge, f64_cr g_die, f64_cr pump_on, f64_cr c_die,
+                           f64_cr c_tcs, f64_r f0, f64_r f1, f64_r g0, f64_r g1) noexcept nogil:
+    """Exact step coefficients of each row's two nodes (linear2)."""
+    cdef i64 i
+    cdef f64 a, g, ic
+    cdef Step2 m
+    for i in range(first, last):
+        g = g_die[i] * (0.01 + 0.99 * pump_on[i])
+        ic = 1.0 / c_tcs[i]
+        a = g / c_die[i]
+        m = step2(-(a + (g + ge[i]) * ic), a * ge[i] * ic, h_s)
+        f0[i] = m.f0
+        f1[i] = m.f1
+        g0[i] = m.g0
+        g1[i] = m.g1
+
+
+cdef inline void row_update(i64 first, i64 last, f64 h_s, f64 fws_c, f64_cr ge, f64_cr g_die, f64_cr pump_on,
+                            f64_cr c_die, f64_cr c_tcs, f64_cr run_w, f64_cr liquid, f64_cr f0, f64_cr f1, f64_cr g0,
+                            f64_cr g1, f64_r die_c, f64_r tcs_c, f64_r heat_j, f64_r off_w) noexcept nogil:
+    """New temperatures, heat given to the facility water, and the heat each row's books are off, W."""
+    cdef i64 i
+    cdef f64 g, q, t1s, t2s, u, w, du, dw, un, wn
+    for i in range(first, last):
+        g = g_die[i] * (0.01 + 0.99 * pump_on[i])
+        q = run_w[i] * liquid[i]
+        t2s = fws_c + q / ge[i]
+        t1s = t2s + q / g
+        u = die_c[i] - t1s
+        w = tcs_c[i] - t2s
+        du = g * (w - u) / c_die[i]
+        dw = (g * (u - w) - ge[i] * w) / c_tcs[i]
+        un = f0[i] * u + f1[i] * du
+        wn = f0[i] * w + f1[i] * dw
+        heat_j[i] = ge[i] * (g0[i] * w + g1[i] * dw + (t2s - fws_c) * h_s)
+        off_w[i] = (c_die[i] * (un - u) + c_tcs[i] * (wn - w) - q * h_s + heat_j[i]) / h_s
+        die_c[i] = t1s + un
+        tcs_c[i] = t2s + wn
+
+
+cdef inline void row_supply(i64 first, i64 last, f64 fws_c, f64_cr ge, f64_cr tcs_w_k, f64_cr pump_share,
+                            f64_cr pump_on, f64_cr tcs_c, f64_cr run_w, f64_cr liquid, f64_r supply_c, f64_r air_w,
+                            f64_r ge_w_k) noexcept nogil:
+    """Coolant supply to the racks: the loop's mean less half its rise; and the heat left to the room's air."""
+    cdef i64 i
+    cdef f64 cs
+    for i in range(first, last):
+        cs = max_(tcs_w_k[i] * pump_share[i] * pump_on[i], 0.5 * ge[i])
+        supply_c[i] = tcs_c[i] - 0.5 * ge[i] * (tcs_c[i] - fws_c) / cs
+        air_w[i] = run_w[i] * (1.0 - liquid[i])
+        ge_w_k[i] = ge[i]
+
+
+cdef inline f64 march_rows(RowTable* t, i64 first, i64 last, f64 fws_c, f64 flow, f64 h_s, f64* work) noexcept nogil:
     """Advance die and coolant temperatures of one hall's rows; ``heat_j`` gets what each gave to the facility water.
 
     Return the largest heat residual of a row, W. ``pump_on`` is 1 while the CDU's pump turns: without flow the cold
-    plate keeps 1 % of its conductance (natural convection, from memory).
+    plate keeps 1 % of its conductance (natural convection, from memory). A 30 s actuator lag makes the valve
+    independent of the step. ``work`` has room for six columns.
     """
-    cdef i64 i
-    cdef f64 g1, c1, c2, a, b, c, q, t1s, t2s, u, w, du, dw, un, wn, qe, res, cs, worst = 0.0
-    cdef Step2 m
-    set_valves(t, first, last, fws_c, flow, h_s, ge)
+    cdef i64 i, n = t.n
+    cdef f64* ge = work
+    cdef f64* off = work + 5 * n
+    cdef f64 worst = 0.0
+    flow = max_(flow, 1e-3)
+    move_valves(first, last, fws_c, 1.0 - exp_(-h_s / VALVE_LAG_S), t.run_w, t.liquid_share, t.tcs_w_k, t.pump_share,
+                t.tcs_above_fws_k, t.tcs_set_c, t.ge_w_k, t.valve)
+    exchange(first, last, flow, t.valve, t.fws_w_k, t.tcs_w_k, t.ua_w_k, t.pump_share, t.pump_ua_share, t.pump_on, ge)
+    row_steps(first, last, h_s, ge, t.g_die_w_k, t.pump_on, t.c_die_j_k, t.c_tcs_j_k, work + n, work + 2 * n,
+              work + 3 * n, work + 4 * n)
+    row_update(first, last, h_s, fws_c, ge, t.g_die_w_k, t.pump_on, t.c_die_j_k, t.c_tcs_j_k, t.run_w, t.liquid_share,
+               work + n, work + 2 * n, work + 3 * n, work + 4 * n, t.die_c, t.tcs_c, t.heat_j, off)
+    row_supply(first, last, fws_c, ge, t.tcs_w_k, t.pump_share, t.pump_on, t.tcs_c, t.run_w, t.liquid_share,
+               t.supply_c, t.air_w, t.ge_w_k)
     for i in range(first, last):
-        c1 = t.c_die_j_k[i]
-        c2 = t.c_tcs_j_k[i]
-        g1 = t.g_die_w_k[i] * (0.01 + 0.99 * t.pump_on[i])
-        q = t.run_w[i] * t.liquid_share[i]
-        a = g1 / c1
-        b = g1 / c2
-        c = ge[i] / c2
-        m = step2(-(a + b + c), a * c, h_s)
-        t2s = fws_c + q / ge[i]
-        t1s = t2s + q / g1
-        u = t.die_c[i] - t1s
-        w = t.tcs_c[i] - t2s
-        du = a * (w - u)
-        dw = b * u - (b + c) * w
-        un = m.f0 * u + m.f1 * du
-        wn = m.f0 * w + m.f1 * dw
-        qe = ge[i] * (m.g0 * w + m.g1 * dw + (t2s - fws_c) * h_s)
-        res = c1 * (un - u) + c2 * (wn - w) - q * h_s + qe
-        worst = max_(worst, abs_(res))
-        t.die_c[i] = t1s + un
-        t.tcs_c[i] = t2s + wn
-        t.heat_j[i] = qe
-        t.air_w[i] = t.run_w[i] - q
-        cs = max_(t.tcs_w_k[i] * t.pump_share[i] * t.pump_on[i], 0.5 * ge[i])
-        t.supply_c[i] = t.tcs_c[i] - 0.5 * ge[i] * (t.tcs_c[i] - fws_c) / cs
-    return worst / h_s
+        worst = max_(worst, abs_(off[i]))
+    return worst
 
 
 cdef inline f64 cross_flow(f64 ua, f64 ca, f64 cw) noexcept nogil:
