@@ -39,11 +39,12 @@ cdef extern from *:
 cdef enum:
     ONE = 1024              # full speed, full power
     FAULTS = 8              # the clock and heap of the rack faults
+    MAX_RATE = 8192         # eightfold: the clocks of a century stay far below 2^63
     BLOCK = 64              # slices in a block of the profile
     STOPPED = 1             # run_until: at a watched job's event
 
 cdef enum:                  # tables
-    T_JOB, T_NODE, T_RACK, T_BITS, T_ITEM, T_SLICE, T_BLOCK, T_LOAD, T_GROUP, T_RECORD, T_SIGHTING, T_SCRATCH, T_HEAP
+    T_JOB, T_NODE, T_RACK, T_BITS, T_ITEM, T_SLICE, T_BLOCK, T_LOAD, T_DEV, T_GROUP, T_RECORD, T_SIGHTING, T_SCRATCH, T_HEAP
 
 cdef enum:                  # Job.state, in the order of STATES
     S_FREE, S_FED, S_QUEUED, S_RUNNING, S_FINISHED, S_FAILED, S_KILLED, S_REJECTED
@@ -76,7 +77,7 @@ ORDERS = {"fcfs": FCFS, "sjf": SJF, "ljf": LJF}
 BACKFILLS = {"none": NO_BACKFILL, "firstfit": FIRST_FIT, "easy": EASY}
 MAX_MS = 1 << 50
 """Largest time or duration: the work clocks count 1/1024 ms in 63 bits."""
-SAVED_TABLES = (T_RACK, T_NODE, T_JOB, T_ITEM, T_LOAD, T_GROUP, T_RECORD, T_SIGHTING, T_HEAP + FAULTS)
+SAVED_TABLES = (T_RACK, T_NODE, T_JOB, T_ITEM, T_LOAD, T_DEV, T_GROUP, T_RECORD, T_SIGHTING, T_HEAP + FAULTS)
 MAGIC = b"twinq\x00\x00\x01"
 RECORD = np.dtype([
     *((name, np.int64) for name in ("id", "submit_ms", "start_ms", "end_ms", "wait_ms", "energy", "gpu_ms", "lost_gpu_ms")),
@@ -293,7 +294,7 @@ cdef void set_off(Queue q, i64 i_rack, i32 reason, bint on) noexcept nogil:
 
 cdef void draw(Queue q, Job* job, double sign) noexcept nogil:
     """Add a job's power to its groups, or take it away, from now on."""
-    cdef i64 n = N_CLASS * q.n_group, at
+    cdef i64 at
     cdef double since_step_ms = <double>(q.now_ms - q.step_ms), w
     cdef i32 i_node = job.node
     cdef Node* node
@@ -302,7 +303,8 @@ cdef void draw(Queue q, Job* job, double sign) noexcept nogil:
         at = job.cls * q.n_group + q.rack_group[node.rack]
         w = sign * node.gpus * job.watts
         touch(q, T_LOAD, at)
-        touch(q, T_LOAD, n + at)
+        touch(q, T_DEV, at)
+        q.dev_used[at >> q.table[T_DEV].shift] = 1
         q.load_w[at] += w
         q.load_dev[at] += w * since_step_ms
         i_node = node.next
@@ -1061,6 +1063,7 @@ cdef class Queue:
         free(self.group_start)
         free(self.group_rack)
         free(self.kept_block)
+        free(self.dev_used)
 
     def _lay_out(self):
         """Give every table its row, its page and its first rows."""
@@ -1075,7 +1078,8 @@ cdef class Queue:
             (T_JOB, sizeof(Job), 0, 0), (T_NODE, sizeof(Node), 3, self.gpus_total), (T_RACK, sizeof(Rack), 4, self.n_rack),
             (T_BITS, sizeof(u64), 4, self.free_base + self.n_leaf_free + (self.n_leaf_free + 63) // 64),
             (T_ITEM, sizeof(Item), 5, 0), (T_SLICE, sizeof(Slice), 6, 0), (T_BLOCK, sizeof(Block), 4, 0),
-            (T_LOAD, sizeof(double), 4, 2 * N_CLASS * self.n_group), (T_GROUP, 1, 6, self.n_group),
+            (T_LOAD, sizeof(double), 4, N_CLASS * self.n_group), (T_DEV, sizeof(double), 5, N_CLASS * self.n_group),
+            (T_GROUP, 1, 6, self.n_group),
             (T_RECORD, sizeof(Record), 0, 0), (T_SIGHTING, sizeof(Sighting), 0, 64), (T_SCRATCH, sizeof(Pair), 0, 0),
             *((T_HEAP + c, sizeof(Entry), 4, 0) for c in range(N_CLOCK)),
         ):
@@ -1084,7 +1088,9 @@ cdef class Queue:
         memset(self.table[T_RACK].data, 0, self.n_rack * sizeof(Rack))
         memset(self.table[T_BITS].data, 0, self.table[T_BITS].cap * sizeof(u64))
         memset(self.table[T_LOAD].data, 0, self.table[T_LOAD].cap * sizeof(double))
+        memset(self.table[T_DEV].data, 0, self.table[T_DEV].cap * sizeof(double))
         memset(self.table[T_GROUP].data, 0, self.table[T_GROUP].cap)
+        self.dev_used = <u8*>calloc(self.table[T_DEV].cap >> self.table[T_DEV].shift, 1)
         self._make_room(64, 0)
 
     def _list_groups(self, const i32[::1] groups):
@@ -1095,7 +1101,7 @@ cdef class Queue:
         self.rack_group = <i32*>malloc(self.n_rack * sizeof(i32))
         self.group_rack = <i32*>malloc(self.n_rack * sizeof(i32))
         self.group_start = <i32*>malloc((self.n_group + 1) * sizeof(i32))
-        if not (self.rack_group and self.group_rack and self.group_start and self.kept_block):
+        if not (self.rack_group and self.group_rack and self.group_start and self.kept_block and self.dev_used):
             raise MemoryError
         for i in range(self.n_rack):
             self.rack_group[i], self.group_rack[i] = groups[i], by_group[i]
@@ -1131,7 +1137,7 @@ cdef class Queue:
         self.slice_ = <Slice*>self.table[T_SLICE].data
         self.block = <Block*>self.table[T_BLOCK].data
         self.load_w = <double*>self.table[T_LOAD].data
-        self.load_dev = self.load_w + N_CLASS * self.n_group
+        self.load_dev = <double*>self.table[T_DEV].data
         self.throttled = <u8*>self.table[T_GROUP].data
         self.record = <Record*>self.table[T_RECORD].data
         self.sighting = <Sighting*>self.table[T_SIGHTING].data
@@ -1161,9 +1167,12 @@ cdef class Queue:
 
     cpdef void begin_step(self, i64 t0) noexcept nogil:
         """Open a step of the plant: load_dev counts from here."""
-        cdef i64 n = N_CLASS * self.n_group
-        touch_range(self, T_LOAD, n, 2 * n)
-        memset(self.load_dev, 0, n * sizeof(double))
+        cdef i64 shift = self.table[T_DEV].shift, page
+        for page in range(self.table[T_DEV].cap >> shift):
+            if self.dev_used[page]:
+                touch(self, T_DEV, page << shift)
+                memset(&self.load_dev[page << shift], 0, sizeof(double) << shift)
+                self.dev_used[page] = 0
         self.step_ms = t0
 
     cpdef i64 next_due(self) noexcept nogil:
@@ -1224,16 +1233,22 @@ cdef class Queue:
             size = t.row << t.shift
             for x in range(t.n_dirty):
                 memcpy(t.data + t.dirty[x] * size, t.kept + t.dirty[x] * size, size)
+        for x in range(self.table[T_DEV].n_dirty):
+            self.dev_used[self.table[T_DEV].dirty[x]] = 1
         memcpy(&self.now_ms, self.kept_block, block_bytes(self))
         memcpy(self.clock, self.kept_clock, sizeof(self.clock))
         return OK
 
-    cpdef void set_class(self, int c, i64 speed_1024, i64 power_1024) noexcept nogil:
-        """Set the speed and the power share of a class from now on, both in 1/1024."""
-        cdef Clock* clock = &self.clock[c]
+    cpdef int set_class(self, int c, i64 speed_1024, i64 power_1024) noexcept nogil:
+        """Set the speed and the power share of a class from now on, both in 1/1024; 5 (bad input) where there is none."""
+        cdef Clock* clock
+        if not (0 <= c < N_CLASS and 0 <= speed_1024 <= MAX_RATE and 0 <= power_1024 <= MAX_RATE):
+            return BAD_INPUT
+        clock = &self.clock[c]
         clock.work, clock.energy, clock.t_ms = work_at(self, c), energy_at(self, c), self.now_ms
         clock.speed, clock.power = speed_1024, power_1024
         find_due(self, c)
+        return OK
 
     cdef int lose(self, int group, int cause) noexcept nogil:
         """All jobs on a group lose it; how many. Their ids stand in `scratch`."""
@@ -1419,15 +1434,18 @@ cdef class Queue:
     def loads(self):
         """Copies of load_w (W) and load_dev (W·ms), shape (8, n_group)."""
         cdef i64 n = N_CLASS * self.n_group
-        rows = PyBytes_FromStringAndSize(<char*>self.load_w, 2 * n * sizeof(double))
-        both = np.frombuffer(rows, np.float64).reshape(2, N_CLASS, self.n_group)
-        return both[0].copy(), both[1].copy()
+        load_w = PyBytes_FromStringAndSize(<char*>self.load_w, n * sizeof(double))
+        load_dev = PyBytes_FromStringAndSize(<char*>self.load_dev, n * sizeof(double))
+        return tuple(np.frombuffer(x, np.float64).reshape(N_CLASS, self.n_group).copy() for x in (load_w, load_dev))
 
     # Snapshot ---------------------------------------------------------------------------------------------------------------
 
     def snapshot(self):
         """Everything, as versioned plain data. Heaps, profile and bit sets are rebuilt from the rows."""
         cdef i64 head = self.head, tail = self.tail
+        cdef int c
+        for c in range(N_CLASS):
+            sweep(self, c)                          # how many stale entries it holds is no fact about it either
         self.head, self.tail = 0, tail - head       # where the queue stands in its table is not a fact about it
         counters = PyBytes_FromStringAndSize(<char*>&self.now_ms, block_bytes(self))
         self.head, self.tail = head, tail
@@ -1471,7 +1489,7 @@ cdef class Queue:
         """How many rows of a table are in use."""
         return {
             T_JOB: self.slot_hi, T_NODE: self.node_hi, T_RACK: self.n_rack, T_ITEM: self.tail - self.head,
-            T_LOAD: 2 * N_CLASS * self.n_group, T_GROUP: self.n_group, T_RECORD: self.n_record,
+            T_LOAD: N_CLASS * self.n_group, T_DEV: N_CLASS * self.n_group, T_GROUP: self.n_group, T_RECORD: self.n_record,
             T_SIGHTING: self.n_sighting, T_HEAP + FAULTS: self.clock[FAULTS].n,
         }[table]
 
@@ -1493,6 +1511,7 @@ cdef class Queue:
         cdef i64 i
         cdef i32 i_node, slot, gpus
         cdef Job* job
+        memset(self.dev_used, 1, self.table[T_DEV].cap >> self.table[T_DEV].shift)
         memset(self.bits, 0, self.table[T_BITS].cap * sizeof(u64))
         for i in range(self.n_rack):
             if self.rack[i].off == 0:
