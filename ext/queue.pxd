@@ -178,7 +178,7 @@ cdef class Queue:
     cpdef int run_until(self, i64 t1) noexcept nogil
     cpdef void save(self) noexcept nogil
     cpdef int load(self) noexcept nogil             # BAD_INPUT where there is nothing to go back to
-    cpdef int set_class(self, int c, i64 speed_1024, i64 power_1024) noexcept nogil    # BAD_INPUT: no such class or rate
+    cpdef int set_class(self, int c, i64 speed_1024, i64 power_1024) noexcept nogil  # BAD_INPUT: no such class, rate
     cpdef i64 next_due(self) noexcept nogil
     cdef int lose(self, int group, int cause) noexcept nogil        # how many jobs it hit
     cdef void throttle(self, int group, bint on) noexcept nogil
