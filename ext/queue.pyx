@@ -1,3 +1,5 @@
+# cython: nonecheck=False
+# A check for None needs the interpreter lock; only methods of a queue hand it to the functions here.
 """The job queue of the site: gangs of GPUs on racks, FCFS, SJF or LJF with EASY or first-fit backfill.
 
 Time moves from event to event in exact integer milliseconds. At one millisecond: completions by job id, rack
