@@ -13,7 +13,7 @@ cdef enum:
     N_TIER = 4
     N_CLASS = 8             # class = tier, + N_TIER while one of the job's groups is throttled
     N_CLOCK = 9             # the classes, then the rack faults
-    N_TABLE = 21
+    N_TABLE = 22
 
 cdef struct Table:          # rows that save() can undo: a page is copied before its first change after a save
     char* data
@@ -162,6 +162,7 @@ cdef class Queue:
     cdef double* load_w                             # [N_CLASS * n_group] W drawn now at full power, class-major
     cdef double* load_dev                           # [N_CLASS * n_group] W ms; mean over [step_ms, t1) is
                                                     # load_w - load_dev / (t1 - step_ms)
+    cdef u8* dev_used                               # per page of load_dev: may hold something but 0
     cdef Job* job
     cdef Node* node
     cdef Rack* rack
@@ -177,7 +178,7 @@ cdef class Queue:
     cpdef int run_until(self, i64 t1) noexcept nogil
     cpdef void save(self) noexcept nogil
     cpdef int load(self) noexcept nogil             # BAD_INPUT where there is nothing to go back to
-    cpdef void set_class(self, int c, i64 speed_1024, i64 power_1024) noexcept nogil
+    cpdef int set_class(self, int c, i64 speed_1024, i64 power_1024) noexcept nogil  # BAD_INPUT: no such class, rate
     cpdef i64 next_due(self) noexcept nogil
     cdef int lose(self, int group, int cause) noexcept nogil        # how many jobs it hit
     cdef void throttle(self, int group, bint on) noexcept nogil

@@ -1,3 +1,5 @@
+# cython: nonecheck=False
+# A check for None needs the interpreter lock; only methods of a queue hand it to the functions here.
 """The job queue of the site: gangs of GPUs on racks, FCFS, SJF or LJF with EASY or first-fit backfill.
 
 Time moves from event to event in exact integer milliseconds. At one millisecond: completions by job id, rack
@@ -11,8 +13,8 @@ that slows a class is O(1), whatever runs. A job whose class changes carries its
 ``load()`` puts the pages back. A row is written only after it has been touched, or beyond the counted rows.
 
 **Reservation.** EASY as in Mu'alem and Feitelson, IEEE TPDS 12(6), 2001: the shadow time is when the head job can
-start if the running jobs end as expected; whatever else is free then is extra. All jobs expected to end by the shadow time count.
-While nothing is freed the reservation stands, and a pass looks only at jobs that it has not turned down yet.
+start if the running jobs end as expected; whatever else is free then is extra. All jobs expected to end by the shadow
+time count. While nothing is freed the reservation stands, and a pass looks only at jobs it has not turned down yet.
 """
 
 import json
@@ -39,11 +41,14 @@ cdef extern from *:
 cdef enum:
     ONE = 1024              # full speed, full power
     FAULTS = 8              # the clock and heap of the rack faults
+    MAX_RATE = 8192         # eightfold: the clocks of a century stay far below 2^63
     BLOCK = 64              # slices in a block of the profile
     STOPPED = 1             # run_until: at a watched job's event
 
 cdef enum:                  # tables
-    T_JOB, T_NODE, T_RACK, T_BITS, T_ITEM, T_SLICE, T_BLOCK, T_LOAD, T_GROUP, T_RECORD, T_SIGHTING, T_SCRATCH, T_HEAP
+    T_JOB, T_NODE, T_RACK, T_BITS, T_ITEM, T_SLICE, T_BLOCK, T_LOAD, T_DEV, T_GROUP
+    T_RECORD, T_SIGHTING, T_SCRATCH
+    T_HEAP                  # and the eight after it
 
 cdef enum:                  # Job.state, in the order of STATES
     S_FREE, S_FED, S_QUEUED, S_RUNNING, S_FINISHED, S_FAILED, S_KILLED, S_REJECTED
@@ -76,15 +81,16 @@ ORDERS = {"fcfs": FCFS, "sjf": SJF, "ljf": LJF}
 BACKFILLS = {"none": NO_BACKFILL, "firstfit": FIRST_FIT, "easy": EASY}
 MAX_MS = 1 << 50
 """Largest time or duration: the work clocks count 1/1024 ms in 63 bits."""
-SAVED_TABLES = (T_RACK, T_NODE, T_JOB, T_ITEM, T_LOAD, T_GROUP, T_RECORD, T_SIGHTING, T_HEAP + FAULTS)
+SAVED_TABLES = (T_RACK, T_NODE, T_JOB, T_ITEM, T_LOAD, T_DEV, T_GROUP, T_RECORD, T_SIGHTING, T_HEAP + FAULTS)
 MAGIC = b"twinq\x00\x00\x01"
 RECORD = np.dtype([
-    *((name, np.int64) for name in ("id", "submit_ms", "start_ms", "end_ms", "wait_ms", "energy", "gpu_ms", "lost_gpu_ms")),
+    *((name, np.int64) for name in ("id", "submit_ms", "start_ms", "end_ms", "wait_ms")),
+    *((name, np.int64) for name in ("energy", "gpu_ms", "lost_gpu_ms")),
     *((name, np.int32) for name in ("size", "watts", "restarts", "group", "cause", "state")),
 ])
 
 
-# Undo ---------------------------------------------------------------------------------------------------------------
+# Undo -------------------------------------------------------------------------------------------------------------
 
 cdef void keep_page(Table* t, i64 page, i32 epoch) noexcept nogil:
     cdef i64 size = t.row << t.shift
@@ -117,7 +123,7 @@ cdef inline i64 block_bytes(Queue q) noexcept nogil:
     return <char*>&q.last_submit_ms - <char*>&q.now_ms + <i64>sizeof(i64)
 
 
-# Bit sets: leaf words, then one summary bit a leaf word ---------------------------------------------------------------
+# Bit sets: leaf words, then one summary bit a leaf word -----------------------------------------------------------
 
 cdef inline void bit_add(Queue q, i64 base, i64 n_leaf, i64 i) noexcept nogil:
     cdef i64 leaf = base + (i >> 6), summary = base + n_leaf + (i >> 12)
@@ -169,7 +175,7 @@ cdef inline i64 bit_last(Queue q, i64 base, i64 n_leaf) noexcept nogil:
     return (leaf << 6) + highest_bit(q.bits[base + leaf])
 
 
-# Racks: bucket f holds the available racks with f free GPUs; one more set holds the buckets that are not empty ---------
+# Racks: bucket f holds the available racks with f free GPUs; one more set, the buckets that are not empty ---
 
 cdef inline void bucket_add(Queue q, i64 rack, i64 n_free) noexcept nogil:
     if n_free == 0:
@@ -289,11 +295,11 @@ cdef void set_off(Queue q, i64 i_rack, i32 reason, bint on) noexcept nogil:
     q.pass_due = 1
 
 
-# Loads ----------------------------------------------------------------------------------------------------------------
+# Loads ------------------------------------------------------------------------------------------------------------
 
 cdef void draw(Queue q, Job* job, double sign) noexcept nogil:
     """Add a job's power to its groups, or take it away, from now on."""
-    cdef i64 n = N_CLASS * q.n_group, at
+    cdef i64 at
     cdef double since_step_ms = <double>(q.now_ms - q.step_ms), w
     cdef i32 i_node = job.node
     cdef Node* node
@@ -302,13 +308,14 @@ cdef void draw(Queue q, Job* job, double sign) noexcept nogil:
         at = job.cls * q.n_group + q.rack_group[node.rack]
         w = sign * node.gpus * job.watts
         touch(q, T_LOAD, at)
-        touch(q, T_LOAD, n + at)
+        touch(q, T_DEV, at)
+        q.dev_used[at >> q.table[T_DEV].shift] = 1
         q.load_w[at] += w
         q.load_dev[at] += w * since_step_ms
         i_node = node.next
 
 
-# Clocks and heaps -----------------------------------------------------------------------------------------------------
+# Clocks and heaps -------------------------------------------------------------------------------------------------
 
 cdef inline i64 work_at(Queue q, int c) noexcept nogil:
     return q.clock[c].work + (q.now_ms - q.clock[c].t_ms) * q.clock[c].speed
@@ -430,7 +437,7 @@ cdef i64 run_off(Queue q, i32 slot) noexcept nogil:
     return job.key - work_at(q, cls)
 
 
-# The profile: running jobs in the order of expected ends, in blocks so that neither a change nor a sum is O(running) ----
+# The profile: running jobs by expected end, in blocks so that neither a change nor a sum is O(running) ---
 
 cdef i64 find_block(Queue q, i64 end_ms, i32 slot) noexcept nogil:
     """The first block that ends at or after (end_ms, slot)."""
@@ -597,7 +604,7 @@ cdef void reserve(Queue q, i64 need) noexcept nogil:
     q.extra = free_gpus - need
 
 
-# The queue: item[head:tail] in order, with room at both ends --------------------------------------------------------------
+# The queue: item[head:tail] in order, with room at both ends ------------------------------------------------------
 
 cdef void recentre(Queue q) noexcept nogil:
     """Give both ends room again; the table holds twice the jobs there are."""
@@ -669,7 +676,7 @@ cdef void dequeue_gap(Queue q, i64 first, i64 stop) noexcept nogil:
         q.tail -= stop - first
 
 
-# What happens to a job ------------------------------------------------------------------------------------------------------
+# What happens to a job --------------------------------------------------------------------------------------------
 
 cdef inline void sight(Queue q, Job* job, int what) noexcept nogil:
     cdef Sighting* s
@@ -805,7 +812,7 @@ cdef i64 first_rack_in(Queue q, i32 slot, i32 group) noexcept nogil:
 
 
 cdef i64 note_jobs(Queue q, i64 n, i64 i_rack, bint whole_group) noexcept nogil:
-    """Add the jobs on a rack to the scratch list; with `whole_group`, only on the first rack of the group in their chain."""
+    """Add the jobs on a rack to the scratch list; for a whole group, each only on the first of its racks there."""
     cdef i32 i_node = q.rack[i_rack].node, slot
     while i_node >= 0:
         slot = q.node[i_node].slot
@@ -828,7 +835,7 @@ cdef void change_class(Queue q, i32 slot, int cls) noexcept nogil:
     run_on(q, slot, cls, left)
 
 
-# The events of one millisecond, in their order ------------------------------------------------------------------------------
+# The events of one millisecond, in their order --------------------------------------------------------------------
 
 cdef void move_clock(Queue q, i64 t_ms) noexcept nogil:
     cdef i64 dt_ms = t_ms - q.now_ms
@@ -943,7 +950,7 @@ cdef void schedule(Queue q) noexcept nogil:
         backfill(q)
 
 
-# The class ------------------------------------------------------------------------------------------------------------------
+# The class --------------------------------------------------------------------------------------------------------
 
 cdef void* reallocated(void* memory, i64 size) except NULL:
     cdef void* moved = realloc(memory, size)
@@ -1031,9 +1038,11 @@ cdef class Queue:
         cdef const i32[::1] groups = _column("rack_group", rack_group, np.int32, 0, n_group - 1)
         cdef i64 i
         if order not in ORDERS or backfill not in BACKFILLS:
-            raise ValueError(f"order {order!r} and backfill {backfill!r}: expected {list(ORDERS)} and {list(BACKFILLS)}")
+            expected = f"expected {list(ORDERS)} and {list(BACKFILLS)}"
+            raise ValueError(f"order {order!r} and backfill {backfill!r}: {expected}")
         if not (len(groups) >= 1 and gpus_per_rack >= 1 and depth >= 0):
-            raise ValueError(f"{len(groups)} racks of {gpus_per_rack} GPUs, depth {depth}: expected at least 1, 1 and 0")
+            got = f"{len(groups)} racks of {gpus_per_rack} GPUs, depth {depth}"
+            raise ValueError(f"{got}: expected at least 1, 1 and 0")
         self.n_rack, self.n_group, self.gpus_per_rack, self.depth = len(groups), n_group, gpus_per_rack, depth
         self.order, self.backfill, self.requeue = ORDERS[order], BACKFILLS[backfill], requeue
         self.gpus_total = self.gpus_free = self.gpus_online = self.n_rack * self.gpus_per_rack
@@ -1061,6 +1070,7 @@ cdef class Queue:
         free(self.group_start)
         free(self.group_rack)
         free(self.kept_block)
+        free(self.dev_used)
 
     def _lay_out(self):
         """Give every table its row, its page and its first rows."""
@@ -1072,10 +1082,12 @@ cdef class Queue:
         self.free_base = n_bucket * self.n_word
         self.kept_block = <char*>malloc(block_bytes(self))
         for i, row, shift, n in (
-            (T_JOB, sizeof(Job), 0, 0), (T_NODE, sizeof(Node), 3, self.gpus_total), (T_RACK, sizeof(Rack), 4, self.n_rack),
+            (T_JOB, sizeof(Job), 0, 0), (T_NODE, sizeof(Node), 3, self.gpus_total),
+            (T_RACK, sizeof(Rack), 4, self.n_rack),
             (T_BITS, sizeof(u64), 4, self.free_base + self.n_leaf_free + (self.n_leaf_free + 63) // 64),
             (T_ITEM, sizeof(Item), 5, 0), (T_SLICE, sizeof(Slice), 6, 0), (T_BLOCK, sizeof(Block), 4, 0),
-            (T_LOAD, sizeof(double), 4, 2 * N_CLASS * self.n_group), (T_GROUP, 1, 6, self.n_group),
+            (T_LOAD, sizeof(double), 4, N_CLASS * self.n_group), (T_DEV, sizeof(double), 5, N_CLASS * self.n_group),
+            (T_GROUP, 1, 6, self.n_group),
             (T_RECORD, sizeof(Record), 0, 0), (T_SIGHTING, sizeof(Sighting), 0, 64), (T_SCRATCH, sizeof(Pair), 0, 0),
             *((T_HEAP + c, sizeof(Entry), 4, 0) for c in range(N_CLOCK)),
         ):
@@ -1084,7 +1096,9 @@ cdef class Queue:
         memset(self.table[T_RACK].data, 0, self.n_rack * sizeof(Rack))
         memset(self.table[T_BITS].data, 0, self.table[T_BITS].cap * sizeof(u64))
         memset(self.table[T_LOAD].data, 0, self.table[T_LOAD].cap * sizeof(double))
+        memset(self.table[T_DEV].data, 0, self.table[T_DEV].cap * sizeof(double))
         memset(self.table[T_GROUP].data, 0, self.table[T_GROUP].cap)
+        self.dev_used = <u8*>calloc(self.table[T_DEV].cap >> self.table[T_DEV].shift, 1)
         self._make_room(64, 0)
 
     def _list_groups(self, const i32[::1] groups):
@@ -1095,7 +1109,7 @@ cdef class Queue:
         self.rack_group = <i32*>malloc(self.n_rack * sizeof(i32))
         self.group_rack = <i32*>malloc(self.n_rack * sizeof(i32))
         self.group_start = <i32*>malloc((self.n_group + 1) * sizeof(i32))
-        if not (self.rack_group and self.group_rack and self.group_start and self.kept_block):
+        if not (self.rack_group and self.group_rack and self.group_start and self.kept_block and self.dev_used):
             raise MemoryError
         for i in range(self.n_rack):
             self.rack_group[i], self.group_rack[i] = groups[i], by_group[i]
@@ -1131,7 +1145,7 @@ cdef class Queue:
         self.slice_ = <Slice*>self.table[T_SLICE].data
         self.block = <Block*>self.table[T_BLOCK].data
         self.load_w = <double*>self.table[T_LOAD].data
-        self.load_dev = self.load_w + N_CLASS * self.n_group
+        self.load_dev = <double*>self.table[T_DEV].data
         self.throttled = <u8*>self.table[T_GROUP].data
         self.record = <Record*>self.table[T_RECORD].data
         self.sighting = <Sighting*>self.table[T_SIGHTING].data
@@ -1157,13 +1171,16 @@ cdef class Queue:
         self._grow(T_SIGHTING, self.n_sighting + 32 * (self.n_watched + n_watch) + 64)
         return 0
 
-    # Called by the plant, inside its step ---------------------------------------------------------------------------------
+    # Called by the plant, inside its step --------------------------------------------------------------------------
 
     cpdef void begin_step(self, i64 t0) noexcept nogil:
         """Open a step of the plant: load_dev counts from here."""
-        cdef i64 n = N_CLASS * self.n_group
-        touch_range(self, T_LOAD, n, 2 * n)
-        memset(self.load_dev, 0, n * sizeof(double))
+        cdef i64 shift = self.table[T_DEV].shift, page
+        for page in range(self.table[T_DEV].cap >> shift):
+            if self.dev_used[page]:
+                touch(self, T_DEV, page << shift)
+                memset(&self.load_dev[page << shift], 0, sizeof(double) << shift)
+                self.dev_used[page] = 0
         self.step_ms = t0
 
     cpdef i64 next_due(self) noexcept nogil:
@@ -1183,7 +1200,7 @@ cdef class Queue:
         With t1 = NEVER the clock stays at the last event.
         """
         cdef i64 n_sighting = self.n_sighting, t_ms
-        # At one millisecond a watched job can be sighted 4 times at most, and once more by each of lose, cancel and fail.
+        # At one millisecond a watched job is sighted 4 times at most, and once more by each of lose, cancel and fail.
         if self.n_watched and n_sighting + 8 * self.n_watched > self.table[T_SIGHTING].cap:
             return FULL
         while True:
@@ -1224,16 +1241,22 @@ cdef class Queue:
             size = t.row << t.shift
             for x in range(t.n_dirty):
                 memcpy(t.data + t.dirty[x] * size, t.kept + t.dirty[x] * size, size)
+        for x in range(self.table[T_DEV].n_dirty):
+            self.dev_used[self.table[T_DEV].dirty[x]] = 1
         memcpy(&self.now_ms, self.kept_block, block_bytes(self))
         memcpy(self.clock, self.kept_clock, sizeof(self.clock))
         return OK
 
-    cpdef void set_class(self, int c, i64 speed_1024, i64 power_1024) noexcept nogil:
-        """Set the speed and the power share of a class from now on, both in 1/1024."""
-        cdef Clock* clock = &self.clock[c]
+    cpdef int set_class(self, int c, i64 speed_1024, i64 power_1024) noexcept nogil:
+        """Set the speed and power share of a class from now on, both in 1/1024; 5 (bad input) where there is none."""
+        cdef Clock* clock
+        if not (0 <= c < N_CLASS and 0 <= speed_1024 <= MAX_RATE and 0 <= power_1024 <= MAX_RATE):
+            return BAD_INPUT
+        clock = &self.clock[c]
         clock.work, clock.energy, clock.t_ms = work_at(self, c), energy_at(self, c), self.now_ms
         clock.speed, clock.power = speed_1024, power_1024
         find_due(self, c)
+        return OK
 
     cdef int lose(self, int group, int cause) noexcept nogil:
         """All jobs on a group lose it; how many. Their ids stand in `scratch`."""
@@ -1269,7 +1292,7 @@ cdef class Queue:
         for i in range(self.group_start[group], self.group_start[group + 1]):
             set_off(self, self.group_rack[i], GROUP_OFFLINE, not on)
 
-    # Called from Python, between steps --------------------------------------------------------------------------------------
+    # Called from Python, between steps -----------------------------------------------------------------------------
 
     def run_to(self, i64 t_ms):
         """Process everything up to and including t_ms: True, or False where a watched job's event stopped it before.
@@ -1386,8 +1409,8 @@ cdef class Queue:
         """Columns of the jobs that ended since the last call, in the order of their ends.
 
         ``id, submit_ms, start_ms`` (first start, -1: never), ``end_ms, size, state`` (a code, see ``STATES``),
-        ``restarts, wait_ms`` (all waits), ``gpu_ms`` (allocated), ``lost_gpu_ms`` (spent on work that was lost; all of it
-        where the job did not finish), ``group`` (first of the last allocation, -1: none), ``cause, energy_j``.
+        ``restarts, wait_ms`` (all waits), ``gpu_ms`` (allocated), ``lost_gpu_ms`` (spent on work that was lost; all of
+        it where the job did not finish), ``group`` (first of the last allocation, -1: none), ``cause, energy_j``.
         """
         rows = records_of(self.record, self.n_record)
         self.tracking = False
@@ -1419,15 +1442,18 @@ cdef class Queue:
     def loads(self):
         """Copies of load_w (W) and load_dev (W·ms), shape (8, n_group)."""
         cdef i64 n = N_CLASS * self.n_group
-        rows = PyBytes_FromStringAndSize(<char*>self.load_w, 2 * n * sizeof(double))
-        both = np.frombuffer(rows, np.float64).reshape(2, N_CLASS, self.n_group)
-        return both[0].copy(), both[1].copy()
+        load_w = PyBytes_FromStringAndSize(<char*>self.load_w, n * sizeof(double))
+        load_dev = PyBytes_FromStringAndSize(<char*>self.load_dev, n * sizeof(double))
+        return tuple(np.frombuffer(x, np.float64).reshape(N_CLASS, self.n_group).copy() for x in (load_w, load_dev))
 
-    # Snapshot ---------------------------------------------------------------------------------------------------------------
+    # Snapshot ------------------------------------------------------------------------------------------------------
 
     def snapshot(self):
         """Everything, as versioned plain data. Heaps, profile and bit sets are rebuilt from the rows."""
         cdef i64 head = self.head, tail = self.tail
+        cdef int c
+        for c in range(N_CLASS):
+            sweep(self, c)                          # how many stale entries it holds is no fact about it either
         self.head, self.tail = 0, tail - head       # where the queue stands in its table is not a fact about it
         counters = PyBytes_FromStringAndSize(<char*>&self.now_ms, block_bytes(self))
         self.head, self.tail = head, tail
@@ -1435,12 +1461,7 @@ cdef class Queue:
             counters,
             PyBytes_FromStringAndSize(<char*>self.clock, sizeof(self.clock)),
             PyBytes_FromStringAndSize(<char*>self.rack_group, self.n_rack * sizeof(i32)),
-            *(
-                PyBytes_FromStringAndSize(
-                    self.table[i].data + (head if i == T_ITEM else 0) * self.table[i].row, self._count(i) * self.table[i].row
-                )
-                for i in SAVED_TABLES
-            ),
+            *(self._part(i) for i in SAVED_TABLES),
         ]
         header = {
             "gpus_per_rack": self.gpus_per_rack, "n_group": self.n_group, "depth": self.depth, "requeue": self.requeue,
@@ -1467,17 +1488,23 @@ cdef class Queue:
         queue._rebuild()
         return queue
 
+    def _part(self, int table):
+        cdef Table* t = &self.table[table]
+        cdef i64 first = self.head if table == T_ITEM else 0
+        return PyBytes_FromStringAndSize(t.data + first * t.row, self._count(table) * t.row)
+
     def _count(self, int table):
         """How many rows of a table are in use."""
         return {
             T_JOB: self.slot_hi, T_NODE: self.node_hi, T_RACK: self.n_rack, T_ITEM: self.tail - self.head,
-            T_LOAD: 2 * N_CLASS * self.n_group, T_GROUP: self.n_group, T_RECORD: self.n_record,
-            T_SIGHTING: self.n_sighting, T_HEAP + FAULTS: self.clock[FAULTS].n,
+            T_LOAD: N_CLASS * self.n_group, T_DEV: N_CLASS * self.n_group, T_GROUP: self.n_group,
+            T_RECORD: self.n_record, T_SIGHTING: self.n_sighting, T_HEAP + FAULTS: self.clock[FAULTS].n,
         }[table]
 
     def _load_parts(self, parts):
         """Take over the counters and the rows of a snapshot."""
         cdef const char* raw = parts[0]
+        cdef i64 first
         memcpy(&self.now_ms, raw, block_bytes(self))
         raw = parts[1]
         memcpy(self.clock, raw, sizeof(self.clock))
@@ -1485,14 +1512,18 @@ cdef class Queue:
         recentre(self)
         for table, part in zip(SAVED_TABLES, parts[3:], strict=True):
             self._grow(table, self._count(table))
+            if len(part) != self._count(table) * self.table[table].row:
+                raise ValueError("the snapshot of the queue is of another layout")
             raw = part
-            memcpy(self.table[table].data + (self.head if table == T_ITEM else 0) * self.table[table].row, raw, len(part))
+            first = self.head if table == T_ITEM else 0
+            memcpy(self.table[table].data + first * self.table[table].row, raw, len(part))
 
     def _rebuild(self):
         """Make heaps, profile and bit sets from the rows."""
         cdef i64 i
         cdef i32 i_node, slot, gpus
         cdef Job* job
+        memset(self.dev_used, 1, self.table[T_DEV].cap >> self.table[T_DEV].shift)
         memset(self.bits, 0, self.table[T_BITS].cap * sizeof(u64))
         for i in range(self.n_rack):
             if self.rack[i].off == 0:

@@ -74,7 +74,14 @@ def schedule(jobs: pd.DataFrame, *, size: int, policy: str = "easy", depth: int 
         },
         index=jobs.index,
     )
-    plan.attrs["summary"] = _summary(submit_t[fits], start_t[fits], run_t[fits], units[fits], size, ticks_per_s)
+    plan.attrs["summary"] = _summary(
+        submit=submit_t[fits],
+        start=start_t[fits],
+        run=run_t[fits],
+        units=units[fits],
+        size=size,
+        ticks_per_s=ticks_per_s,
+    )
     plan.attrs["dropped"] = plan["job"].to_numpy()[~fits].tolist()
     return plan
 
@@ -155,7 +162,7 @@ def _run(core: Any, submit: Ints, units: Ints, run: Ints, request: Ints) -> Ints
     return start
 
 
-def _summary(submit: Ints, start: Ints, run: Ints, units: Ints, size: int, ticks_per_s: int) -> dict[str, float]:
+def _summary(*, submit: Ints, start: Ints, run: Ints, units: Ints, size: int, ticks_per_s: int) -> dict[str, float]:
     """What the field reports about a schedule; zeros where no job ran."""
     if not len(submit):
         names = ("mean_wait_s", "max_wait_s", "share_waiting", "mean_bounded_slowdown", "utilisation", "makespan_s")
