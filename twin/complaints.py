@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from twin.plan import nearest
@@ -62,7 +63,7 @@ def validate(model: type[Model], table: object, key: Key, document: Document) ->
         error["type"] == "extra_forbidden" and len(error["loc"]) == 1 for error in errors
     ):
         # Without the keys it does not know, the model can say what else is wrong; not what follows from a typo.
-        again = _attempt(model, {name: value for name, value in table.items() if name in _names(model)})
+        again = _attempt(model, {name: value for name, value in table.items() if name in keyed(model)})
         if isinstance(again, ValidationError):
             for error in again.errors(include_url=False):
                 meant = any(_says(str(error["msg"]), name) for hint in hints for name in re.findall(r"\w+", hint))
@@ -153,16 +154,17 @@ def _place(table: object, loc: tuple[int | str, ...], *, whole: bool) -> Key:
     return (*place, *loc[-1:]) if whole else tuple(place)
 
 
-def _names(model: type[BaseModel]) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items()]
+def keyed(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Fields by the key that a file writes: the alias (``from``) where there is one."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _model_at(model: type[BaseModel], place: Key) -> type[BaseModel]:
     """The model of the table at ``place`` inside ``model``, as far as it can be seen from the annotations."""
     for part in place:
-        fields = {field.alias or name: field for name, field in model.model_fields.items()}
-        if isinstance(part, str) and part in fields:
-            model = next(_models_in(fields[part].annotation), model)
+        field = keyed(model).get(str(part))
+        if field is not None:
+            model = next(_models_in(field.annotation), model)
     return model
 
 
@@ -177,7 +179,7 @@ def _words(model: type[BaseModel], name: str, error: ErrorDetails) -> tuple[str,
     """Message and hint for one error at the key ``name`` of ``model``."""
     kind, ctx = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        return "no such key", nearest(name, _names(model))
+        return "no such key", nearest(name, list(keyed(model)))
     if kind == "missing":
         return f"missing: {_description(model, name) or 'this key is needed'}", f"write {name} = …"
     if kind in _NUMBERS:
@@ -202,8 +204,7 @@ def _limit_words(name: str, kind: str, ctx: Mapping[str, Any]) -> str:
 
 
 def _description(model: type[BaseModel], name: str) -> str:
-    fields: Callable[[str], Any] = {field.alias or key: field for key, field in model.model_fields.items()}.get
-    field = fields(name)
+    field = keyed(model).get(name)
     return (field.description or "") if field else ""
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from twin.complaints import validate
+from twin.complaints import keyed, validate
 from twin.component import Component
 from twin.errors import Problem
 from twin.scenario_file import Document
@@ -160,7 +160,7 @@ def _spread(
     """Fields whose list gives each member its own value."""
     spread = set()
     for name, value in fields.items():
-        field = kind.model_fields.get(name)
+        field = keyed(kind).get(name)
         if field is None or not isinstance(value, list) or is_list(field.annotation):
             continue
         if len(value) == count:
@@ -197,7 +197,7 @@ def filled(kind: type[Component], table: Mapping[str, Any]) -> dict[str, Any]:
     bank = "names" in table or "count" in table
     count = len(table["names"]) if "names" in table else table.get("count", 1)
     full = dict(table)
-    for name, field in kind.model_fields.items():
+    for name, field in keyed(kind).items():
         if name in table or name == "name" or field.is_required():
             continue
         default = plain(field.get_default(call_default_factory=True))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
@@ -24,14 +24,21 @@ from twin.plan import nearest
 from twin.quantities import MS_PER_DAY, MS_PER_S
 from twin.scenario_checks import BOUNDARY, boundary_files, check
 from twin.scenario_file import Document, load, load_text
+from twin.scenario_schema import schema
 from twin.scenario_tables import (
+    ARRAYS,
+    KNOWN,
+    TABLES,
+    TEXTS,
     CommissioningEntry,
     DispatchConfig,
     ExpectEntry,
+    FaultsConfig,
     PlaceConfig,
     RecordConfig,
     RecordWindow,
     RunConfig,
+    SchedulerConfig,
     TimelineEntry,
 )
 from twin.toml_lines import Key, parsed
@@ -39,46 +46,23 @@ from twin.toml_write import toml_text
 from twin.weather import WeatherConfig
 from twin.workload import WorkloadConfig
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = [
     "CommissioningEntry",
     "DispatchConfig",
     "ExpectEntry",
+    "FaultsConfig",
     "PlaceConfig",
     "RecordConfig",
     "RecordWindow",
     "RunConfig",
     "Scenario",
+    "SchedulerConfig",
     "TimelineEntry",
+    "schema",
 ]
-
-TABLES: dict[str, type[BaseModel]] = {
-    "run": RunConfig,
-    "weather": WeatherConfig,
-    "workload": WorkloadConfig,
-    "dispatch": DispatchConfig,
-    "record": RecordConfig,
-}
-"""Tables that stand once."""
-ARRAYS: dict[str, type[BaseModel]] = {
-    "commission": CommissioningEntry,
-    "timeline": TimelineEntry,
-    "expect": ExpectEntry,
-}
-"""Arrays of tables."""
-TEXTS = ("title", "description")
-KNOWN = (
-    "extends",
-    *TEXTS,
-    "run",
-    "weather",
-    "workload",
-    "site",
-    "dispatch",
-    "commission",
-    "timeline",
-    "expect",
-    "record",
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +76,8 @@ class Scenario:
     """Its ``path``, if any, is absolute."""
     workload: WorkloadConfig
     """Its ``path``, if any, is absolute."""
+    scheduler: SchedulerConfig
+    faults: FaultsConfig
     place: PlaceConfig
     components: tuple[Component, ...]
     """Everything on the site, banks expanded, in the order of the file: kind by kind as they first appear."""
@@ -175,6 +161,21 @@ class Scenario:
         """ISO text, on the site's clock, of a moment ``ms`` after the start."""
         return local_text(self.start_ms + ms, self.utc_offset_ms)
 
+    def timestamp(self, ms: int) -> pd.Timestamp:
+        """The moment ``ms`` after the start, UTC."""
+        import pandas as pd
+
+        return pd.Timestamp(self.start_ms + ms, unit="ms", tz="UTC")
+
+    def ms_of(self, moment: Any) -> int:
+        """Milliseconds from the start to a time with a zone; one without is on the site's clock."""
+        import pandas as pd
+
+        stamp = pd.Timestamp(moment)
+        if stamp.tzinfo is None:
+            stamp = (stamp - pd.Timedelta(milliseconds=self.utc_offset_ms)).tz_localize("UTC")
+        return int(stamp.value // 1_000_000) - self.start_ms
+
     def to_toml(self) -> str:
         """The resolved scenario. ``parse(text, base_dir=…, overrides=scenario.boundary)`` gives an equal one."""
         return toml_text(self.document)
@@ -231,6 +232,8 @@ def _build(cls: type[Scenario], document: Document, base_dir: Path, path: Path |
         run=parts.tables["run"],
         weather=parts.located("weather"),
         workload=parts.located("workload"),
+        scheduler=parts.tables["scheduler"],
+        faults=parts.tables["faults"],
         place=parts.place,
         components=parts.components,
         dispatch=parts.tables["dispatch"],

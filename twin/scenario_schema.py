@@ -10,10 +10,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from twin.complaints import keyed
 from twin.component import Component, load_components
 from twin.expand import is_list
-from twin.scenario import ARRAYS, TABLES, TEXTS
-from twin.scenario_tables import PlaceConfig
+from twin.scenario_tables import ARRAYS, TABLES, TEXTS, PlaceConfig
 
 BANK: dict[str, Any] = {
     "count": {"type": "integer", "minimum": 1, "description": "how many members this bank has"},
@@ -70,9 +70,9 @@ def _site(definitions: dict[str, Any]) -> dict[str, Any]:
 def _bank(component: type[Component], definitions: dict[str, Any]) -> dict[str, Any]:
     """One bank: the component's fields, each also as a list with one value a member."""
     bank = _table(component, definitions)
-    fields = component.model_fields
-    for name, described in bank["properties"].items():
-        if name in fields and not is_list(fields[name].annotation):
+    for name, field in keyed(component).items():
+        described = bank["properties"][name]
+        if not is_list(field.annotation):
             bank["properties"][name] = _or_list(described)
     bank["properties"] |= BANK
     return bank
@@ -80,6 +80,8 @@ def _bank(component: type[Component], definitions: dict[str, Any]) -> dict[str, 
 
 def _or_list(described: Mapping[str, Any]) -> dict[str, Any]:
     """The field's schema, or an array of it; what says something to a reader stays outside."""
-    outside = {key: described[key] for key in ("title", "description", "default", "source", "total") if key in described}
+    outside = {
+        key: described[key] for key in ("title", "description", "default", "source", "total") if key in described
+    }
     value = {key: inner for key, inner in described.items() if key not in outside}
     return outside | {"anyOf": [value, {"type": "array", "items": value}]}

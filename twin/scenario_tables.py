@@ -1,4 +1,4 @@
-"""The tables of a scenario that are not things on the site: run, place, dispatch, timeline, expectations, record.
+"""The tables of a scenario that are not things on the site: run, place, dispatch, timeline, expectations, record …
 
 Checks of one field stand with the field; checks between fields stand in ``twin.scenario_checks``, so that they speak
 even where another field is wrong.
@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from twin.weather import WeatherConfig
+from twin.workload import WorkloadConfig
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -122,3 +125,42 @@ class RecordConfig(Table):
 
     full_minute: bool = Field(False, description="every channel every minute, for the whole run")
     window: tuple[RecordWindow, ...] = Field((), description="stretches recorded minute by minute")
+
+
+class SchedulerConfig(Table):
+    """``[scheduler]``: which waiting job is next, and what becomes of jobs that lose their racks."""
+
+    order: Literal["fcfs", "sjf", "ljf"] = Field(
+        "fcfs", description="order of the queue: first come, shortest, longest"
+    )
+    backfill: Literal["none", "firstfit", "easy"] = Field("easy", description="which jobs may overtake the first")
+    depth_count: int = Field(200, ge=0, le=100_000, description="jobs behind the first that a pass looks at")
+    requeue: bool = Field(
+        True, description="jobs that lose their racks go on from their last checkpoint, else they end"
+    )
+
+
+class FaultsConfig(Table):
+    """``[faults]``: what fails by itself."""
+
+    random: bool = Field(True, description="random faults and repairs of racks, pumps, inverters and containers")
+
+
+TABLES: dict[str, type[BaseModel]] = {
+    "run": RunConfig,
+    "weather": WeatherConfig,
+    "workload": WorkloadConfig,
+    "scheduler": SchedulerConfig,
+    "faults": FaultsConfig,
+    "dispatch": DispatchConfig,
+    "record": RecordConfig,
+}
+"""Tables that stand once."""
+ARRAYS: dict[str, type[BaseModel]] = {
+    "commission": CommissioningEntry,
+    "timeline": TimelineEntry,
+    "expect": ExpectEntry,
+}
+"""Arrays of tables."""
+TEXTS = ("title", "description")
+KNOWN = ("extends", *TEXTS, *TABLES, "site", *ARRAYS)
