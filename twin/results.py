@@ -263,7 +263,10 @@ class Results:
                     connection.register(f"empty_{view}", empty.empty_table())
                     source = f"empty_{view}"
                 connection.execute(f"CREATE VIEW {view} AS SELECT * FROM {source}")  # noqa: S608
-            return pd.DataFrame(connection.sql(query).df())
+            answer = connection.sql(query)
+            if answer is None:
+                raise RunError("results.sql takes a query that gives rows, such as 'select * from events'")
+            return _frame(answer.to_arrow_table())
 
     def _views(self) -> dict[str, tuple[str, pa.Schema]]:
         calendar = self._calendar
@@ -306,7 +309,7 @@ class Results:
 
     def elapsed_ms(self, frame: pd.DataFrame) -> Times:
         """The index of a table as ms since the start of the run."""
-        return frame.index.to_numpy().astype("M8[ms]").astype(np.int64) - self._calendar.start_ms
+        return pd.DatetimeIndex(frame.index).as_unit("ms").asi8 - self._calendar.start_ms
 
     def _ms(self, instant: Instant, default: int) -> int:
         if instant is None:

@@ -65,7 +65,7 @@ def play(recorder: Recorder, first_hour: int, last_hour: int, flush_every: int =
         recorder.minutes(*minute_block(60, 60 * hour))
         if hour % 5 == 0:
             recorder.fine(t_ms + 1000 * np.arange(3), np.full((3, 3), 2.0 + hour, "f4"))
-        value, cause = (None, None) if hour % 2 else (hour / 3.0, hour - 1)
+        value, cause = (None, None) if hour % 2 else (hour / 3.0, max(hour - 1, 0))
         recorder.event(Event(hour, t_ms, f"kind-{hour % 3}", "T2", 2, value, cause, f"hour {hour} · °C"))
         recorder.jobs(ended([2 * hour, 2 * hour + 1], [t_ms + 1, t_ms + 2]))
         if (hour + 1) % flush_every == 0:
