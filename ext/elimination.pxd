@@ -136,53 +136,73 @@ cdef inline void load_slots(const System* s, i32 first, i32 end) noexcept nogil:
                 load_block(s, s.idx[x], s.lower + 2 * x, s.slot + 8 * x + 4)
 
 
-cdef inline void load_row(const System* s, i32 k, f64* d) noexcept nogil:
-    """Add the node's own terms to d: diagonal block d[0..3], right side d[4..5]. Also sets its weight."""
-    cdef const Node* node = s.node + k
+cdef inline void load_constant(const System* s, i32 k, f64* d) noexcept nogil:
+    """Add the terms of a constant-power node to d: diagonal block d[0..3], right side d[4..5]. Sets its weight."""
+    cdef f64 e = s.e[k], f = s.f[k], w = 1.0 / (e * e + f * f)
+    cdef f64 p = s.p[k] * w, q = s.q[k] * w
+    cdef f64 i_re = p * e + q * f, i_im = p * f - q * e                    # I = conj(S/V)
+    cdef f64 we = w * e, wf = w * f
+    cdef f64 c_re = i_re * we - i_im * wf, c_im = i_re * wf + i_im * we    # I / conj(V)
+    s.weight[k] = abs_(p) + abs_(q)
+    d[0] += c_re
+    d[1] += c_im
+    d[2] += c_im
+    d[3] -= c_re
+    d[4] += 2.0 * i_re
+    d[5] += 2.0 * i_im
+
+
+cdef inline void load_zip_row(const System* s, i32 k, f64* d) noexcept nogil:
+    """The same for a node with constant-current and constant-admittance parts."""
     cdef Injection inj
-    cdef f64 e = s.e[k], f = s.f[k], w, p, q, e2, f2
-    cdef const f64* net = s.current + 2 * k
+    cdef f64 e = s.e[k], f = s.f[k]
     s.weight[k] = 0.0
+    inject(s, k, e, f, &inj)
+    d[0] += inj.c_re - inj.a_re
+    d[1] += inj.c_im + inj.a_im
+    d[2] += inj.c_im - inj.a_im
+    d[3] -= inj.c_re + inj.a_re
+    d[4] += inj.i_re - (inj.a_re * e - inj.a_im * f) + (inj.c_re * e + inj.c_im * f)
+    d[5] += inj.i_im - (inj.a_re * f + inj.a_im * e) + (inj.c_im * e - inj.c_re * f)
+
+
+cdef inline void load_regulated(const System* s, i32 k, f64* d) noexcept nogil:
+    """The rows (P, |V|^2) of a regulated node, in place of those of the current."""
+    cdef const Node* node = s.node + k
+    cdef f64 e = s.e[k], f = s.f[k], i_re = s.current[2 * k], i_im = s.current[2 * k + 1]
+    s.weight[k] = 0.0
+    d[0] += e * node.g + f * node.b + i_re
+    d[1] += f * node.g - e * node.b + i_im
+    d[2] += 2.0 * e
+    d[3] += 2.0 * f
+    d[4] += s.p[k] + e * i_re + f * i_im - (e * node.i0_re + f * node.i0_im)
+    d[5] += s.v_set2[k] + e * e + f * f
+
+
+cdef inline void load_row(const System* s, i32 k, f64* d) noexcept nogil:
+    """Diagonal block and right side of a node: what its children left in ``block`` plus its own terms."""
+    cdef const Node* node = s.node + k
+    cdef const f64* sums = s.block + 6 * k
+    cdef f64 g = node.g, b = node.b
     if s.role[k] == REGULATED:
-        p = e * net[0] + f * net[1]
-        d[0] += e * node.g + f * node.b + net[0]
-        d[1] += f * node.g - e * node.b + net[1]
-        d[2] += 2.0 * e
-        d[3] += 2.0 * f
-        d[4] += s.p[k] + p - (e * node.i0_re + f * node.i0_im)
-        d[5] += s.v_set2[k] + e * e + f * f
+        g = b = 0.0
+    d[0] = sums[0] + g
+    d[1] = sums[1] - b
+    d[2] = sums[2] + b
+    d[3] = sums[3] + g
+    d[4] = sums[4]
+    d[5] = sums[5]
+    if s.role[k] == REGULATED:
+        load_regulated(s, k, d)
         return
-    d[0] += node.g
-    d[1] -= node.b
-    d[2] += node.b
-    d[3] += node.g
     d[4] -= node.i0_re
     d[5] -= node.i0_im
     if s.role[k] == CONSTANT:
-        w = 1.0 / (e * e + f * f)
-        p = s.p[k] * w
-        q = s.q[k] * w
-        s.weight[k] = abs_(p) + abs_(q)
-        e2 = (e * e - f * f) * w
-        f2 = 2.0 * e * f * w
-        inj.c_re = p * e2 + q * f2
-        inj.c_im = p * f2 - q * e2
-        d[4] += 2.0 * (p * e + q * f)
-        d[5] += 2.0 * (p * f - q * e)
+        load_constant(s, k, d)
     elif s.role[k] == ZIP:
-        inject(s, k, e, f, &inj)
-        d[0] -= inj.a_re
-        d[1] += inj.a_im
-        d[2] -= inj.a_im
-        d[3] -= inj.a_re
-        d[4] += inj.i_re - (inj.a_re * e - inj.a_im * f) + (inj.c_re * e + inj.c_im * f)
-        d[5] += inj.i_im - (inj.a_re * f + inj.a_im * e) + (inj.c_im * e - inj.c_re * f)
+        load_zip_row(s, k, d)
     else:
-        return
-    d[0] += inj.c_re
-    d[1] += inj.c_im
-    d[2] += inj.c_im
-    d[3] -= inj.c_re
+        s.weight[k] = 0.0
 
 
 cdef inline void subtract_product(f64* out, const f64* l, const f64* u) noexcept nogil:
@@ -222,46 +242,51 @@ cdef inline void update_general(const System* s, i32 k, const f64* inverse, f64 
             subtract_product(d, s.slot + 8 * z + 4, u)            # row idx[z], column idx[x]
 
 
+cdef inline void update_parent(const System* s, i32 k, const f64* inverse, f64 y0, f64 y1) noexcept nogil:
+    """Eliminate a node with one constant entry: only its parent is changed."""
+    cdef const Node* node = s.node + k
+    cdef f64 g = node.up_g, b = node.up_b
+    cdef f64 w0 = inverse[0] * g + inverse[1] * b, w1 = inverse[1] * g - inverse[0] * b
+    cdef f64 w2 = inverse[2] * g + inverse[3] * b, w3 = inverse[3] * g - inverse[2] * b
+    cdef f64* own = s.block + 6 * k
+    cdef f64* to = s.block + 6 * node.parent
+    g = node.low_g
+    b = node.low_b
+    own[0], own[1], own[2], own[3] = w0, w1, w2, w3
+    to[0] -= g * w0 - b * w2
+    to[1] -= g * w1 - b * w3
+    to[2] -= b * w0 + g * w2
+    to[3] -= b * w1 + g * w3
+    to[4] -= g * y0 - b * y1
+    to[5] -= b * y0 + g * y1
+
+
 cdef inline int forward(const System* s, i32 first, i32 end) noexcept nogil:
     """Load and eliminate the nodes first .. end-1. The number of pivot blocks with a negative determinant, modulo 2."""
     cdef i32 k
     cdef int odd = 0
-    cdef f64 det, d0, d1, d2, d3, y0, y1, up_g, up_b, w0, w1, w2, w3
+    cdef f64 det, y0, y1
+    cdef f64 d[6]
     cdef f64 inverse[4]
-    cdef f64* d
-    cdef f64* to
-    cdef const Node* node
     memset(s.block + 6 * first, 0, 6 * (end - first) * sizeof(f64))
     load_slots(s, first, end)
     for k in range(first, end):
-        node = s.node + k
-        d = s.block + 6 * k
         load_row(s, k, d)
         det = d[0] * d[3] - d[1] * d[2]
         odd ^= det < 0.0
         det = 1.0 / det
-        d0, d1, d2, d3 = d[3] * det, -d[1] * det, -d[2] * det, d[0] * det
-        y0 = d0 * d[4] + d1 * d[5]
-        y1 = d2 * d[4] + d3 * d[5]
-        d[4] = y0
-        d[5] = y1
-        if not node.simple:
-            inverse[0], inverse[1], inverse[2], inverse[3] = d0, d1, d2, d3
+        inverse[0] = d[3] * det
+        inverse[1] = -d[1] * det
+        inverse[2] = -d[2] * det
+        inverse[3] = d[0] * det
+        y0 = inverse[0] * d[4] + inverse[1] * d[5]
+        y1 = inverse[2] * d[4] + inverse[3] * d[5]
+        s.block[6 * k + 4] = y0
+        s.block[6 * k + 5] = y1
+        if not s.node[k].simple:
             update_general(s, k, inverse, y0, y1)
-        elif node.parent >= 0:
-            up_g, up_b = node.up_g, node.up_b
-            w0 = d0 * up_g + d1 * up_b
-            w1 = d1 * up_g - d0 * up_b
-            w2 = d2 * up_g + d3 * up_b
-            w3 = d3 * up_g - d2 * up_b
-            d[0], d[1], d[2], d[3] = w0, w1, w2, w3
-            to = s.block + 6 * node.parent
-            to[0] -= node.low_g * w0 - node.low_b * w2
-            to[1] -= node.low_g * w1 - node.low_b * w3
-            to[2] -= node.low_b * w0 + node.low_g * w2
-            to[3] -= node.low_b * w1 + node.low_g * w3
-            to[4] -= node.low_g * y0 - node.low_b * y1
-            to[5] -= node.low_b * y0 + node.low_g * y1
+        elif s.node[k].parent >= 0:
+            update_parent(s, k, inverse, y0, y1)
     return odd
 
 
@@ -277,11 +302,10 @@ cdef inline f64 zip_error(const System* s, i32 k, f64 e, f64 f) noexcept nogil:
 
 
 cdef inline f64 backward(const System* s, i32 first, i32 end) noexcept nogil:
-    """Substitute back; the new voltage lands in ``step``. The largest mismatch left at unregulated nodes."""
+    """Substitute back: e, f become V' and ``step`` V' - V. The largest mismatch left at unregulated nodes."""
     cdef i32 k, x, j
-    cdef f64 y0, y1, ej, fj, de, df, worst = 0.0
+    cdef f64 y0, y1, de, df, worst = 0.0
     cdef const f64* d
-    cdef f64* new = s.step
     for k in range(end - 1, first - 1, -1):
         d = s.block + 6 * k
         y0 = d[4]
@@ -290,39 +314,26 @@ cdef inline f64 backward(const System* s, i32 first, i32 end) noexcept nogil:
             for x in range(s.ptr[k], s.ptr[k + 1]):
                 j = s.idx[x]
                 d = s.slot + 8 * x
-                y0 -= d[0] * new[2 * j] + d[1] * new[2 * j + 1]
-                y1 -= d[2] * new[2 * j] + d[3] * new[2 * j + 1]
+                y0 -= d[0] * s.e[j] + d[1] * s.f[j]
+                y1 -= d[2] * s.e[j] + d[3] * s.f[j]
         elif s.node[k].parent >= 0:
             j = s.node[k].parent
-            ej = new[2 * j]
-            fj = new[2 * j + 1]
-            y0 -= d[0] * ej + d[1] * fj
-            y1 -= d[2] * ej + d[3] * fj
-        new[2 * k] = y0
-        new[2 * k + 1] = y1
+            y0 -= d[0] * s.e[j] + d[1] * s.f[j]
+            y1 -= d[2] * s.e[j] + d[3] * s.f[j]
         de = y0 - s.e[k]
         df = y1 - s.f[k]
         worst = max_(worst, s.weight[k] * (de * de + df * df))
         if s.role[k] == ZIP:
             worst = max_(worst, zip_error(s, k, y0, y1))
+        s.e[k] = y0
+        s.f[k] = y1
+        s.step[2 * k] = de
+        s.step[2 * k + 1] = df
     return worst
 
 
-cdef inline void take_step(const System* s, i32 first, i32 end, f64 length) noexcept nogil:
-    """V += length (V' - V); ``step`` becomes V' - V. A full step takes V' itself, so that no digit is lost."""
-    cdef i32 k
-    cdef f64 de, df
-    for k in range(first, end):
-        de = s.step[2 * k] - s.e[k]
-        df = s.step[2 * k + 1] - s.f[k]
-        s.e[k] = s.step[2 * k] if length == 1.0 else s.e[k] + length * de
-        s.f[k] = s.step[2 * k + 1] if length == 1.0 else s.f[k] + length * df
-        s.step[2 * k] = de
-        s.step[2 * k + 1] = df
-
-
 cdef inline f64 regulated_error(const System* s, i32 first, i32 end) noexcept nogil:
-    """Mismatch a full step left at regulated nodes, P and |V|^2: both quadratic in the step. Uses ``weight`` as scratch.
+    """Mismatch a full step left at regulated nodes, P and |V|^2: both quadratic in the step.
 
     Brings ``current`` up to date with the new voltage.
     """

@@ -15,7 +15,7 @@ import math
 import numpy as np
 
 from .elimination cimport (CONSTANT, IDLE, REGULATED, ZIP, Node, System, backward, currents, factor_symmetric, forward,
-                           regulated_error, solve_symmetric, squared_mismatch, take_step)
+                           regulated_error, solve_symmetric, squared_mismatch)
 from .ordering cimport IntList, find_entry, find_root, insert, minimum_degree, unite
 from .types cimport (BAD_INPUT, COLLAPSE, NOT_CONVERGED, OK, SINGULAR, abs_, f64, i8, i32, i64, max_, min_, sqrt_, u8)
 
@@ -36,7 +36,7 @@ cdef enum Start:
 # A loaded bus below half the voltage of its island's slack is past the nose: on a two-bus line the upper solution ends
 # between 0.5 (load angle = line angle) and higher values, never below 0.5 of the source voltage.
 cdef f64 LOW_ROOT = 0.5
-cdef f64 LAMBDA_STEP = 1e-6      # a continuation has found the nose when its step is below this share of the load
+cdef f64 LAMBDA_STEP = 1e-6      # a continuation has found the nose when its step is below this share of what it reached
 cdef int CONTINUATION_TRIES = 200
 cdef int LIMIT_ROUNDS = 30       # of switching buses to and from their reactive limits
 cdef int RELEASES = 3            # times one bus may leave its limit again within a solve: stops cycling
@@ -657,7 +657,7 @@ cdef class Grid:
             self.flows()
         return status
 
-    def series(self, f64[:, ::1] p_pu, f64[:, ::1] q_pu, dict out, double tol=1e-8, int max_iter=12):
+    def series(self, const f64[:, ::1] p_pu, const f64[:, ::1] q_pu, dict out, double tol=1e-8, int max_iter=12):
         """Solve row after row of injections (n_step, n_bus), each warm from the row before.
 
         ``out`` maps names of ``arrays`` to float64 arrays (n_step, ...) that take that result of every row, and
@@ -822,14 +822,13 @@ cdef class Grid:
         for it in range(max_iter):
             odd = forward(s, first, end)
             worst = backward(s, first, end)
-            take_step(s, first, end, 1.0)
             if regulated:
                 worst = max_(worst, regulated_error(s, first, end))
             self.island_iterations[island] += 1
             if worst <= tol:
                 return self.accepted(island, odd)
             if not worst < 1e30:
-                break
+                return SINGULAR if worst != worst else NOT_CONVERGED
         return NOT_CONVERGED
 
     cdef int accepted(self, i32 island, int odd) noexcept nogil:
@@ -863,10 +862,8 @@ cdef class Grid:
         for it in range(max_iter):
             forward(s, first, end)
             backward(s, first, end)
-            take_step(s, first, end, 0.0)            # `step` becomes the full step
             self.island_iterations[island] += 1
             length = 1.0
-            self.move(island, 1.0)
             merit = squared_mismatch(s, first, end)
             while not merit < old and length > 1e-3:
                 length *= 0.5
@@ -908,7 +905,7 @@ cdef class Grid:
                 step *= 0.5
                 memcpy(s.e + first, self.c.good_e + first, n * sizeof(f64))
                 memcpy(s.f + first, self.c.good_f + first, n * sizeof(f64))
-            if step < LAMBDA_STEP:
+            if step < LAMBDA_STEP * max_(reached, LAMBDA_STEP):
                 self.island_lambda[island] = reached
                 return COLLAPSE
             target = min_(1.0, reached + step)
@@ -1023,7 +1020,8 @@ cdef class Grid:
             s.role[k] = IDLE
         forward(s, 0, s.n_node)
         backward(s, 0, s.n_node)
-        memcpy(c.phasor, s.step, 2 * s.n_node * sizeof(f64))
+        for k in range(s.n_node):
+            c.phasor[2 * k], c.phasor[2 * k + 1] = s.e[k], s.f[k]
         self.refresh_values(False)
         c.phasor_version = self.version
 

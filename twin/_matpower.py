@@ -20,7 +20,9 @@ from twin.errors import Problem, SiteError
 Array = npt.NDArray[np.float64]
 
 _ASSIGN = re.compile(r"mpc\.(\w+)=")
-_HARMLESS = re.compile(r"function\b.*|\[[\w,]+\]=idx_\w+|define_constants|Vbase=mpc\.bus\(1,BASE_KV\)\*1e3|Sbase=mpc\.baseMVA\*1e6")
+_HARMLESS = re.compile(
+    r"function\b.*|\[[\w,]+\]=idx_\w+|define_constants|Vbase=mpc\.bus\(1,BASE_KV\)\*1e3|Sbase=mpc\.baseMVA\*1e6"
+)
 _OHM_TO_PU = "mpc.branch(:,[BR_R,BR_X])=mpc.branch(:,[BR_R,BR_X])/(Vbase^2/Sbase)"
 _KW_TO_MW = "mpc.bus(:,[PD,QD])=mpc.bus(:,[PD,QD])/1e3"
 _WITHOUT_COMMENT = re.compile(r"(?:[^%']|'[^']*'|')*")
@@ -56,7 +58,9 @@ def read_case(path: Path) -> dict[str, Any]:
             problems.append(Problem("mpc.dcline", "direct-current lines are not supported", file=str(path), line=line))
         elif not (found or _HARMLESS.fullmatch(squeezed)):
             problems.append(Problem("statement", "not a literal", statement.strip(), file=str(path), line=line))
-    problems += [Problem(f"mpc.{name}", "missing", file=str(path)) for name in ("baseMVA", *_MATRICES) if name not in case]
+    problems += [
+        Problem(f"mpc.{name}", "missing", file=str(path)) for name in ("baseMVA", *_MATRICES) if name not in case
+    ]
     if not problems:
         problems = _check_shapes(case, path)
     if problems:
@@ -67,9 +71,12 @@ def read_case(path: Path) -> dict[str, Any]:
 
 def _statements(text: str) -> list[tuple[int, str]]:
     """(line, statement) of a file without comments; brackets, braces and ``...`` join lines."""
-    found, parts, start, depth = [], [], 0, 0
+    found: list[tuple[int, str]] = []
+    parts: list[str] = []
+    start, depth = 0, 0
     for number, raw in enumerate(text.splitlines(), start=1):
-        line = _WITHOUT_COMMENT.match(raw)[0].rstrip()
+        found_line = _WITHOUT_COMMENT.match(raw)
+        line = found_line[0].rstrip() if found_line else ""
         goes_on = line.endswith("...")
         line = line.removesuffix("...")
         depth += sum(line.count(c) for c in "[{") - sum(line.count(c) for c in "]}")
@@ -111,7 +118,9 @@ def _check_shapes(case: dict[str, Any], path: Path) -> list[Problem]:
         rows = case[name]
         widths = {len(row) for row in rows} if isinstance(rows, list) else {0}
         if len(widths) != 1 or min(widths) < columns:
-            problems.append(Problem(f"mpc.{name}", f"expected rows of equal length, {columns} columns or more", file=str(path)))
+            problems.append(
+                Problem(f"mpc.{name}", f"expected rows of equal length, {columns} columns or more", file=str(path))
+            )
         else:
             case[name] = np.array(rows)
     return problems
@@ -148,7 +157,7 @@ def _node(row: Array, sources: Array, *, q_limits: bool) -> dict[str, Any]:
     """Attributes of a bus: its load and shunt, and its generators in service."""
     kind = {PV: "pv", REF: "slack"}.get(int(row[BUS_TYPE]), "pq")
     if kind == "pv" and not len(sources):
-        kind = "pq"      # as MATPOWER's bustypes: nothing is left to regulate
+        kind = "pq"  # as MATPOWER's bustypes: nothing is left to regulate
     p_mw, q_mvar = -row[PD], -row[QD]
     if kind != "slack":
         p_mw += sources[:, PG].sum()

@@ -170,7 +170,7 @@ class GridData:
     branches: tuple[Branch, ...]
 
 
-NODE_DEFAULTS = {name: 0.0 for name in NODE_NUMBERS} | {
+NODE_DEFAULTS = dict.fromkeys(NODE_NUMBERS, 0.0) | {
     "vm_pu": 1.0, "q_min_mvar": -math.inf, "q_max_mvar": math.inf
 }  # fmt: skip
 
@@ -273,22 +273,24 @@ class Reader:
             self.check_names(path, attributes, EDGE_NAMES)
             self.check_later(path, attributes, EDGE_LATER)
             values = {key: self.number(path, attributes, key) for key in EDGE_NUMBERS}
-            yield self.branch(path, str(name), tuple(ends), attributes, values, buses, base)
+            yield self.branch(path, str(name), tuple(ends), attributes, values=values, buses=buses, base=base)
 
     def branch(
-        self, path: str, name: str, ends: tuple[Hashable, ...], attributes: Mapping[str, Any],
+        self, path: str, name: str, ends: tuple[Hashable, ...], attributes: Mapping[str, Any], *,
         values: Mapping[str, float | None], buses: Mapping[Hashable, float], base: Mapping[str, float],
     ) -> Branch:  # fmt: skip
         """The record of one edge."""
         tapped = (values["tap_ratio"] or 1.0) != 1.0 or (values["shift_deg"] or 0.0) != 0.0
         sided = tapped or bool(values["pfe_kw"] or values["i0_percent"])
-        from_bus, to_bus = self.orient(path, ends, attributes, buses, sided)
+        from_bus, to_bus = self.orient(path, ends, attributes, buses, matters=sided)
         r, x, b, g_from, b_from = self.impedance(path, attributes, values, (buses[from_bus], buses[to_bus]), base)
         closed = attributes.get("closed", True)
         if not isinstance(closed, (bool, np.bool_)):
             self.complain(f"{path}.closed", "expected true or false", closed)
         if r == 0.0 and x == 0.0 and (tapped or b):
-            self.complain(path, "a branch without impedance merges its buses: it can have neither tap, shift nor charging")
+            self.complain(
+                path, "a branch without impedance merges its buses: it can have neither tap, shift nor charging"
+            )
         return Branch(
             name, from_bus, to_bus, r, x, b, g_from, b_from, values["tap_ratio"] or 1.0, values["shift_deg"] or 0.0,
             values["rate_mva"] or 0.0, bool(closed), ends,
@@ -296,7 +298,7 @@ class Reader:
 
     def orient(
         self, path: str, ends: tuple[Hashable, ...], attributes: Mapping[str, Any], buses: Mapping[Hashable, float],
-        matters: bool,
+        *, matters: bool,
     ) -> tuple[Hashable, Hashable]:  # fmt: skip
         """(from, to): ``from`` as given, else the edge's direction, else the higher voltage, else the edge's order."""
         u, v = ends[0], ends[1]
@@ -319,7 +321,9 @@ class Reader:
     ) -> tuple[float, float, float, float, float]:  # fmt: skip
         """(r, x, b, g_from, b_from) in per unit from whichever family of attributes the edge has."""
         nothing = (0.0, 0.0, 0.0, 0.0, 0.0)
-        families = [names for names in (PER_UNIT, OHMS, TRANSFORMER) if any(attributes.get(n) is not None for n in names)]
+        families = [
+            names for names in (PER_UNIT, OHMS, TRANSFORMER) if any(attributes.get(n) is not None for n in names)
+        ]
         if not families and attributes.get("closed") is not None:
             return nothing  # a switch
         if len(families) != 1:

@@ -44,7 +44,7 @@ def admittance(n: int, branches: list, group_of: dict, shunt: np.ndarray) -> sp.
     return y.tocsr()
 
 
-def newton(y, s, v, pv, pq, tol=1e-12, rounds=40):
+def newton(y, s, v, *, pv, pq, tol=1e-12, rounds=40):
     """Polar Newton from the voltage v; returns (v, largest mismatch)."""
     v = v.copy()
     free = np.r_[pv, pq]
@@ -96,7 +96,7 @@ def solve_graph(graph: nx.Graph, tol: float = 1e-12) -> dict:
     keep = np.array(sorted(alive), dtype=int)
     y = admittance(len(groups), branches, group_of, shunt)[keep][:, keep]
     pv, pq = np.flatnonzero(kind[keep] == "pv"), np.flatnonzero(kind[keep] == "pq")
-    found, miss = newton(y, s[keep], v[keep], pv, pq, tol)
+    found, miss = newton(y, s[keep], v[keep], pv=pv, pq=pq, tol=tol)
     assert miss < 1e-9, f"the reference itself did not converge: {miss}"
     answer = np.zeros(len(groups), dtype=complex)
     answer[keep] = found
