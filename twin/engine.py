@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twin import _core
+from twin.globs import matches
 from twin.plan import GUARD_MODES, Arena, Plan
 from twin.quantities import MS_PER_DAY, MS_PER_MIN
 
@@ -103,7 +103,7 @@ class Engine:
             wanted = ["*"]
         self.minute_index = [
             i for i, channel in enumerate(self.channels)
-            if channel.site or any(fnmatchcase(channel.name, pattern) for pattern in wanted)
+            if channel.site or any(matches(channel.name, pattern) for pattern in wanted)
         ]  # fmt: skip
         self.fine_index = [i for i, channel in enumerate(self.channels) if channel.fine]
         self.minute_names = [names[i] for i in self.minute_index]

@@ -312,6 +312,12 @@ class Recorder:
             for day in sorted(series.waiting):
                 self._write(series, day)
 
+    def settle(self, upto_ms: int) -> None:
+        """Write everything there is up to ``upto_ms``, open days too, so that it can be read before the run is done."""
+        self._take_events()
+        self._reached_ms = max(self._reached_ms, upto_ms)
+        self._write_open_days()
+
     def checkpoint(self, name: str, data: bytes) -> None:
         """Keep ``data`` as ``ckpt/<name>``, with its SHA-256 beside it, after every row so far has been written.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +16,7 @@ import pyarrow as pa
 
 from twin import parts
 from twin.errors import RunError, TwinError
+from twin.globs import matches
 from twin.indicators import Expect, Verdict, verdict
 from twin.parts import Calendar
 from twin.plan import nearest
@@ -52,6 +52,10 @@ class Results:
             raise RunError(f"{self.path}: no manifest.json, so this is not the directory of a run")
         self.manifest: dict[str, Any] = json.loads((self.path / "manifest.json").read_text(encoding="utf-8"))
         self._calendar = Calendar(self.manifest["start_ms"], self.manifest["utc_offset_ms"])
+
+    def keep(self, owner: object) -> None:
+        """Hold on to what the directory lives by, such as a temporary directory, for as long as the results live."""
+        self._owner = owner
 
     def __repr__(self) -> str:
         state = "complete" if self.status == "complete" else f"{self.status}: incomplete, valid to {self._local_text}"
@@ -162,7 +166,7 @@ class Results:
         known = self._index["unit"]
         found: dict[str, None] = {}
         for name in [names] if isinstance(names, str) else names:
-            hits = [name] if name in known else [each for each in known if fnmatchcase(each, name)]
+            hits = [name] if name in known else [each for each in known if matches(each, name)]
             if not hits:
                 hint = nearest(name, list(known))
                 raise UnknownChannelError(f"no channel {name!r}" + (f": {hint}" if hint else ""))

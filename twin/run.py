@@ -8,7 +8,6 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from twin import snapshot
 from twin.engine import Engine
 from twin.errors import RunError
+from twin.globs import matches
 from twin.plan import nearest
 from twin.processes.commissioning import hold_back
 from twin.processes.timeline import REVERSE, add_entry
@@ -59,6 +59,8 @@ class Run:
         self._recorder = Recorder(self.out, **self._record_arguments())
         self.world.sink = self._recorder
         self._start_actors()
+        if self._temporary is None:
+            self.snapshot_to_disk()
 
     def _prepare(
         self, scenario: Scenario, out: str | Path | None, site: Site | None = None,
@@ -77,6 +79,8 @@ class Run:
         self._next_checkpoint_ms = self._checkpoint_step_ms
         self._flushed_day_ms = self.world.next_local_day(0)
 
+    _recorder: Recorder
+
     @property
     def _checkpoint_step_ms(self) -> int:
         return int(self.scenario.run.checkpoint_days * MS_PER_DAY)
@@ -87,7 +91,21 @@ class Run:
             "channels": engine.channels, "minute": engine.minute_names, "fine": engine.fine_names,
             "start_ms": scenario.start_ms, "utc_offset_ms": scenario.utc_offset_ms,
             "resolved_toml": scenario.to_toml(), "manifest": self._manifest(), "group_names": self.site.plan.row_names,
+            "windows": self._windows(),
         }  # fmt: skip
+
+    def _windows(self) -> dict[str, list[tuple[int, int]]]:
+        """Spans in which channels beyond the site roll-up are recorded by the minute."""
+        scenario, windows = self.scenario, {}
+        for channel in self.engine.channels:
+            spans = [
+                (scenario.local_text_to_ms(window.from_), scenario.local_text_to_ms(window.to))
+                for window in scenario.record.window
+                if any(matches(channel.name, pattern) for pattern in window.channels)
+            ]
+            if spans and not channel.site and not scenario.record.full_minute:
+                windows[channel.name] = spans
+        return windows
 
     def _manifest(self) -> dict[str, Any]:
         from twin import __version__, _core
@@ -282,29 +300,44 @@ class Run:
         """All of the run's state as versioned plain data."""
         self.engine.drain(self._recorder)
         self.world.collect_jobs()
+        return self._pack({})
+
+    def _pack(self, more: dict[str, Any]) -> bytes:
         header = {
-            "scenario": self.scenario.document, "scenario_digest": self.scenario.digest, "boundary": self._boundary(),
-            "base_dir": str(self.scenario.base_dir), "clocks": self.engine.plant.clocks(), "world": self.world.state(),
-            "watch": self.world.watch_text,
+            "scenario": self.scenario.to_toml(), "scenario_digest": self.scenario.digest, "boundary": self._boundary(),
+            "base_dir": str(self.scenario.base_dir),
+            "files": {name: str(path) for name, path in self.scenario.boundary.items()}, "clocks": self.engine.plant.clocks(), "world": self.world.state(),
+            "watch": self.world.watch_text, **more,
         }  # fmt: skip
         return snapshot.pack(header, self.engine.buffers_state())
 
     def snapshot_to_disk(self) -> None:
         """Write a checkpoint into the run directory; ``twin resume`` starts from the newest sound one."""
         at_ms = self.world.plant.now_ms
-        data = self.snapshot()
-        self._recorder.checkpoint(f"{at_ms:015d}.snap", data)
+        self.engine.drain(self._recorder)
+        self.world.collect_jobs()
+        self._recorder.checkpoint(f"{at_ms:015d}.snap", self._pack({"recorder": self._recorder.ledger()}))
 
     @classmethod
-    def restore(cls, data: bytes, out: str | Path | None = None, *, base_dir: str | Path | None = None) -> Run:
-        """A run that continues from a snapshot. Its tables begin there; its ledgers run from the start."""
+    def restore(cls, data: bytes, out: str | Path | None = None) -> Run:
+        """A run that continues from a snapshot. Its tables begin there; its ledgers run from the start.
+
+        Boundary files are looked up where they lay when the snapshot was taken; RunError where they have changed.
+        """
         header, buffers = snapshot.unpack(data)
-        scenario = Scenario.from_document(header["scenario"], base_dir=Path(base_dir or header["base_dir"]))
+        run = cls._from_snapshot(header, buffers, out)
+        run._recorder = Recorder(run.out, **run._record_arguments())
+        run._recorder.event_counts = dict(header["world"]["event_counts"])
+        run._recorder.job_totals = dict(header["world"]["job_totals"])
+        run.world.sink = run._recorder
+        return run
+
+    @classmethod
+    def _from_snapshot(cls, header: dict[str, Any], buffers: dict[str, bytes], out: str | Path | None) -> Run:
+        scenario = Scenario.parse(header["scenario"], base_dir=header["base_dir"], overrides=header["files"])
         run = cls.__new__(cls)
         run._prepare(scenario, out, buffers=buffers)
         run._continue(header, buffers)
-        run._recorder = Recorder(run.out, **run._record_arguments())
-        run.world.sink = run._recorder
         return run
 
     def _continue(self, header: dict[str, Any], buffers: dict[str, bytes]) -> None:
@@ -321,35 +354,20 @@ class Run:
 
     @classmethod
     def resume(cls, out: str | Path) -> Run:
-        """Go on with a run directory that was interrupted, from its newest sound checkpoint (or from the start)."""
-        from twin.record import newest_checkpoint
+        """Go on with a run directory that was interrupted, from its newest sound checkpoint."""
+        from twin.record import read_checkpoint
 
-        out = Path(out)
-        scenario, data, ledger = newest_checkpoint(out)
-        if data is None:
-            return cls._restart(out, scenario)
+        _, data, _ = read_checkpoint(Path(out))
         header, buffers = snapshot.unpack(data)
-        scenario = Scenario.from_document(header["scenario"], base_dir=Path(header["base_dir"]))
-        run = cls.__new__(cls)
-        run._prepare(scenario, out, buffers=buffers)
-        run._continue(header, buffers)
-        run._recorder = Recorder.reopen(out, **run._record_arguments(), at_ms=header["clocks"]["now_ms"], parts=ledger)
+        run = cls._from_snapshot(header, buffers, out)
+        at_ms = header["clocks"]["now_ms"]
+        run._recorder = Recorder.reopen(Path(out), **run._record_arguments(), at_ms=at_ms, parts=header["recorder"])
         run.world.sink = run._recorder
-        return run
-
-    @classmethod
-    def _restart(cls, out: Path, scenario_toml: Path) -> Run:
-        scenario = Scenario.read(scenario_toml)
-        run = cls.__new__(cls)
-        run._prepare(scenario, out)
-        run._recorder = Recorder.reopen(out, **run._record_arguments(), at_ms=0, parts={})
-        run.world.sink = run._recorder
-        run._start_actors()
         return run
 
     def fork(self) -> Run:
         """A second run from here, with results of its own."""
-        return Run.restore(self.snapshot(), base_dir=self.scenario.base_dir)
+        return Run.restore(self.snapshot())
 
     # ------------------------------------------------------------------ end
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import networkx as nx
 
 from twin.errors import Problem, SiteError
+from twin.globs import matches
 from twin.plan import Place, Plan, nearest
 
 if TYPE_CHECKING:
@@ -113,8 +114,7 @@ def _check_islands(plan: Plan) -> None:
 
 def _check_names(scenario: Scenario, plan: Plan) -> None:
     """Names in timeline, commissioning, expectations and windows must be there."""
-    from fnmatch import fnmatchcase
-
+    
     for i, entry in enumerate(scenario.timeline):
         known = plan.inputs if entry.do == "set" else plan.assets
         if entry.what not in known:
@@ -125,15 +125,15 @@ def _check_names(scenario: Scenario, plan: Plan) -> None:
         elif entry.do == "derate" and not plan.assets[entry.what].places.get("derate"):
             plan.problem(f"timeline[{i}].do", f"{entry.what} cannot be derated", entry.do)
     for i, expected in enumerate(scenario.expect):
-        if not any(fnmatchcase(name, expected.that) for name in plan.channels):
+        if not any(matches(name, expected.that) for name in plan.channels):
             hint = nearest(expected.that, plan.channels).replace("did you mean", "nearest:").removesuffix(" ?")
             plan.problem(f"expect[{i}].that", "matches no channel", expected.that, hint)
     for i, window in enumerate(scenario.record.window):
         for pattern in window.channels:
-            if not any(fnmatchcase(name, pattern) for name in plan.channels):
+            if not any(matches(name, pattern) for name in plan.channels):
                 plan.problem(f"record.window[{i}].channels", "matches no channel", pattern, nearest(pattern, plan.channels))
     for i, group in enumerate(scenario.commissioning):
-        if not any(fnmatchcase(name, group.what) and asset.places.get("commission") for name, asset in plan.assets.items()):
+        if not any(matches(name, group.what) and asset.places.get("commission") for name, asset in plan.assets.items()):
             plan.problem(f"commission[{i}].what", "matches nothing that can be commissioned", group.what, nearest(group.what, plan.assets))
 
 

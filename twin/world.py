@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from twin import processes
 from twin._core import STATUS_TEXT
 from twin.actors import Actor, Clock, Happening, Wake
 from twin.errors import AuditError, RunError, SolveError
+from twin.globs import matches
 from twin.plan import Asset, Guard, Place, Plan
 from twin.quantities import MS_PER_DAY, MS_PER_HOUR, MS_PER_MIN
 from twin.record import Event
@@ -55,13 +55,11 @@ class World(Verbs):
         self.actors: dict[str, Actor] = {}
         self.tickets = 0
         self.sequence = 0
-        self.events_by_kind: dict[str, int] = {}
         self.recent: list[Event] = []
         self.standing: dict[str, int] = {}
         self.open_alarms: dict[int, Event] = {}
         self.overridden: dict[str, bool] = {}
         self.failed_assets: dict[str, float] = {}
-        self.job_totals: dict[str, float] = {}
         self._waiting: dict[str, simpy.Event] = {}
         self._planned: dict[str, int] = {}
         self._streams: dict[str, np.random.Generator] = {}
@@ -303,7 +301,6 @@ class World(Verbs):
         """Write an event down and return its number. Priority: 1 act now, 2 act soon, 3 know, 0 information."""
         self.sequence += 1
         event = Event(self.sequence, self.now, kind, asset, priority, value, cause, text)
-        self.events_by_kind[kind] = self.events_by_kind.get(kind, 0) + 1
         self.sink.event(event)
         if priority in (1, 2):
             self.recent = [*self.recent[-7:], event]
@@ -364,7 +361,7 @@ class World(Verbs):
         for entry in self.scenario.commissioning:
             names = [
                 name for name, asset in self.plan.assets.items()
-                if fnmatchcase(name, entry.what) and asset.places.get("commission")
+                if matches(name, entry.what) and asset.places.get("commission")
             ]  # fmt: skip
             groups.append((self.scenario.local_text_to_ms(entry.at), names))
         return sorted(groups, key=lambda group: group[0])
@@ -376,23 +373,10 @@ class World(Verbs):
         return np.asarray(self.watch_rule(batch), dtype=np.uint8)
 
     def collect_jobs(self) -> None:
-        """Hand the records of ended jobs to the recorder and add up their totals."""
-        self._count_jobs(self.queue.drain())
-
-    def _count_jobs(self, records: dict[str, np.ndarray]) -> None:
-        if len(records["id"]) == 0:
-            return
-        self.sink.jobs(records)
-        total = self.job_totals
-        wait_s = records["wait_ms"] / 1000.0
-        run_s = np.maximum((records["end_ms"] - records["start_ms"]) / 1000.0, 10.0)
-        started = records["start_ms"] >= 0
-        slowdown = np.maximum((wait_s + run_s) / run_s, 1.0)
-        for name, value in (
-            ("ended", float(started.sum())), ("wait_s", float(wait_s[started].sum())),
-            ("bounded_slowdown", float(slowdown[started].sum())), ("energy_j", float(records["energy_j"].sum())),
-        ):  # fmt: skip
-            total[name] = total.get(name, 0.0) + value
+        """Hand the records of ended jobs to the recorder."""
+        records = self.queue.drain()
+        if len(records["id"]):
+            self.sink.jobs(records)
 
     def lose_row(self, row: int, cause: int | None) -> list[int]:
         """Stop every job on a row group and take it out of service."""
@@ -416,9 +400,9 @@ class World(Verbs):
         """Everything the world knows besides the compiled buffers, as plain data."""
         return {
             "actors": [asdict(actor) for actor in self.actors.values()],
-            "tickets": self.tickets, "sequence": self.sequence, "events_by_kind": self.events_by_kind,
+            "tickets": self.tickets, "sequence": self.sequence, "event_counts": self.sink.event_counts,
             "standing": self.standing, "overridden": self.overridden, "failed_assets": self.failed_assets,
-            "job_totals": self.job_totals, "listeners": self._listeners,
+            "job_totals": self.sink.job_totals, "listeners": self._listeners,
             "streams": {name: _plain(stream.bit_generator.state) for name, stream in self._streams.items()},
             "now_ms": self.plant.now_ms,
         }  # fmt: skip
@@ -429,9 +413,9 @@ class World(Verbs):
         self._waiting, self.actors = {}, {}
         self._planned.clear()
         self.tickets, self.sequence = state["tickets"], state["sequence"]
-        self.events_by_kind, self.standing = dict(state["events_by_kind"]), dict(state["standing"])
+        self.standing = dict(state["standing"])
         self.overridden, self.failed_assets = dict(state["overridden"]), dict(state["failed_assets"])
-        self.job_totals, self._listeners = dict(state["job_totals"]), list(state["listeners"])
+        self._listeners = list(state["listeners"])
         for name, saved in state["streams"].items():
             entity, _, purpose = name.rpartition("/")
             self.random(entity, purpose).bit_generator.state = _unplain(saved)

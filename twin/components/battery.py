@@ -135,7 +135,7 @@ class Battery(Component, kind="battery"):
             me.phase = "running"
             for k in range(self.containers_count):
                 world.start("container", f"{self.name}.c{k + 1:02}", owner=self.name, unit=k)
-            pool = Pool(f"{self.name}.bms", self.containers_count, self.bms_trips_per_year, self.bms_repair_h)
+            pool = Pool(self.name, "container", self.containers_count, self.bms_trips_per_year, self.bms_repair_h)
             start_pool(world, pool, "store", "in_service", world.plan.components_at[self.name], each=True)
             me.task("day", world.next_local_day(world.now))
             world.wake_for_tasks(me)

@@ -144,9 +144,9 @@ class CoolingPlant(Component, kind="cooling_plant"):
             index = world.plan.components_at[self.name]
             for kind, column, count, rate, hours in (
                 ("pump", "pumps_in_service", self.pumps_count, self.pump_failures_per_year, self.pump_repair_h),
-                ("bank", "banks_in_service", self.banks_count, self.bank_failures_per_year, self.bank_repair_h),
+                ("dry-cooler bank", "banks_in_service", self.banks_count, self.bank_failures_per_year, self.bank_repair_h),
             ):
-                pool = Pool(f"{self.name}.{kind}s", count, rate, hours)
+                pool = Pool(self.name, kind, count, rate, hours)
                 start_pool(world, pool, "loop", column, index, units=True)
         world.on_topology(me)
 

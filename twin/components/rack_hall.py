@@ -205,7 +205,7 @@ class RackHall(Component, kind="rack_hall"):
         me.data |= {"throttled": [], "stopped": {}, "tries": 0}
         me.task("day", world.next_local_day(world.now))
         first, last = world.plan.halls[self.name]
-        pool = Pool(f"{self.name}.cdu", last - first, self.cdu_failures_per_year, self.cdu_repair_h)
+        pool = Pool(self.name, "CDU pump of row group", last - first, self.cdu_failures_per_year, self.cdu_repair_h)
         start_pool(world, pool, "row", "pump_share", first, each=True, left=0.7)
         world.start("rack_faults", f"{self.name}.rack-faults", owner=self.name)
 

@@ -130,7 +130,7 @@ class SolarPlant(Component, kind="solar_plant"):
             first = world.random(self.name, "cleaning").random() * self.cleaning_days
             me.task("clean", world.now + int(first * MS_PER_DAY))
             self._plan_stow(world, me)
-            pool = Pool(self.name, self.stations_count, self.station_failures_per_year, self.station_repair_h)
+            pool = Pool(self.name, "inverter station", self.stations_count, self.station_failures_per_year, self.station_repair_h)
             start_pool(world, pool, "source", "in_service", world.plan.components_at[self.name])
         world.on_topology(me)
 

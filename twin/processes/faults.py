@@ -29,6 +29,8 @@ class Pool:
     """``units`` like units under one name, failing ``per_year`` each, repaired in ``repair_h`` on average."""
 
     name: str
+    unit: str
+    """What fails: ``inverter station``, ``pump``."""
     units: int
     per_year: float
     repair_h: float
@@ -47,7 +49,7 @@ def start_pool(
         return
     share = 1.0 if units else 1.0 / pool.units
     world.start(
-        "pool", f"{pool.name}.faults", owner=pool.name, units=pool.units, per_year=pool.per_year,
+        "pool", f"{pool.name}.{pool.unit}.faults", owner=pool.name, unit=pool.unit, units=pool.units, per_year=pool.per_year,
         repair_h=pool.repair_h, table=table, column=column, index=index, each=each, share=share, left=left, down={},
     )  # fmt: skip
 
@@ -84,7 +86,7 @@ def _fail(world: World, me: Actor) -> None:
     median_h = me.data["repair_h"] * math.exp(-REPAIR_SIGMA**2 / 2.0)
     repair_h = median_h * math.exp(REPAIR_SIGMA * normal_quantile(stream.random()))
     me.data["down"][str(unit)] = world.emit(
-        "fault", me.data["owner"], f"unit {unit + 1} of {me.data['units']} failed", priority=3, value=float(unit + 1)
+        "fault", me.data["owner"], f"{me.data['unit']} {unit + 1} failed", priority=3, value=float(unit + 1)
     )
     _write(world, me, unit, failed=True)
     me.task(str(unit), world.now + max(1, int(repair_h * MS_PER_HOUR)))
@@ -93,7 +95,7 @@ def _fail(world: World, me: Actor) -> None:
 
 def _repair(world: World, me: Actor, task: str) -> None:
     cause = me.data["down"].pop(task)
-    world.emit("repair", me.data["owner"], f"unit {int(task) + 1} repaired", priority=0, cause=cause)
+    world.emit("repair", me.data["owner"], f"{me.data['unit']} {int(task) + 1} repaired", priority=0, cause=cause)
     _write(world, me, int(task), failed=False)
     if not me.has_task("fail"):
         _plan_failure(world, me)
