@@ -618,7 +618,7 @@ cdef class Grid:
         self.ensure()
 
     cpdef ensure(self):
-        """Bring islands and schedule up to date with the switches; cheap where nothing changed or the state is known."""
+        """Bring islands and schedule up to date with the switches; cheap where the state is known."""
         if not self.dirty:
             return
         key = self.arrays["closed"].tobytes() + self.arrays["forming_rank"].tobytes()
