@@ -12,6 +12,7 @@ Current-injection Newton: V. M. da Costa et al., IEEE Trans. Power Systems 14 (4
 voltage and the mismatch rule are derived in docs/powerflow.md.
 """
 
+from libc.math cimport INFINITY
 from libc.string cimport memset
 
 from .types cimport abs_, f64, i8, i32, max_, sqrt_
@@ -274,7 +275,7 @@ cdef inline int forward(const System* s, i32 first, i32 end) noexcept nogil:
         load_row(s, k, d)
         det = d[0] * d[3] - d[1] * d[2]
         odd ^= det < 0.0
-        det = 1.0 / det
+        det = 1.0 / det if det != 0.0 else INFINITY      # singular: no number comes out, which the caller finds
         inverse[0] = d[3] * det
         inverse[1] = -d[1] * det
         inverse[2] = -d[2] * det
@@ -385,7 +386,7 @@ cdef inline void factor_symmetric(const i32* ptr, const i32* idx, const i32* pai
     cdef const i32* target
     cdef f64 scaled
     for k in range(first, end):
-        diagonal[k] = 1.0 / diagonal[k]
+        diagonal[k] = 1.0 / diagonal[k] if diagonal[k] != 0.0 else 0.0     # start values only: leave that row alone
         target = pair + pair_ptr[k]
         for x in range(ptr[k], ptr[k + 1]):
             scaled = entry[x] * diagonal[k]

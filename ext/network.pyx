@@ -36,14 +36,14 @@ cdef enum Start:
 # A loaded bus below half the voltage of its island's slack is past the nose: on a two-bus line the upper solution ends
 # between 0.5 (load angle = line angle) and higher values, never below 0.5 of the source voltage.
 cdef f64 LOW_ROOT = 0.5
-cdef f64 LAMBDA_STEP = 1e-6      # a continuation has found the nose when its step is below this share of what it reached
+cdef f64 LAMBDA_STEP = 1e-6      # at the nose a continuation's step falls below this share of what it reached
 cdef int CONTINUATION_TRIES = 200
 cdef int LIMIT_ROUNDS = 30       # of switching buses to and from their reactive limits
 cdef int RELEASES = 3            # times one bus may leave its limit again within a solve: stops cycling
 
 
 cdef inline f64 sway(const f64* y, f64 e, f64 f, f64 ej, f64 fj) noexcept nogil:
-    """dP/d(angle of the other end) of a mutual admittance between the phasors e + jf and ej + j fj: Im(V conj(y Vj))."""
+    """dP/d(angle of the other end) of a mutual admittance between the phasors V = e + jf and Vj: Im(V conj(y Vj))."""
     cdef f64 re = y[0] * ej - y[1] * fj, im = y[0] * fj + y[1] * ej
     return f * re - e * im
 
@@ -52,7 +52,7 @@ cdef inline void series_part(const f64* y, f64* out) noexcept nogil:
     """Two-port admittances of a branch without its charging: y_ft y_tf = (y_s / tap)^2, and tap^2 = |y_tt / y_ff|."""
     cdef f64 re = y[2] * y[4] - y[3] * y[5], im = y[2] * y[5] + y[3] * y[4]
     cdef f64 size = sqrt_(re * re + im * im), own = sqrt_(y[0] * y[0] + y[1] * y[1])
-    cdef f64 tap = sqrt_(sqrt_(y[6] * y[6] + y[7] * y[7]) / own) if own > 0.0 else 1.0
+    cdef f64 other = sqrt_(y[6] * y[6] + y[7] * y[7]), tap = sqrt_(other / own) if own > 0.0 and other > 0.0 else 1.0
     cdef f64 root_re = sqrt_(max_(0.5 * (size + re), 0.0)), root_im = sqrt_(max_(0.5 * (size - re), 0.0))
     if im < 0.0:
         root_im = -root_im
@@ -467,6 +467,7 @@ def _array(name, values, n, dtype, default):
 
 
 @cython.final
+@cython.nonecheck(False)      # in a debug build Cython would check `self` itself, which needs the GIL
 cdef class Grid:
     """AC power flow of one grid: admittances and switches in, voltages and flows out.
 
@@ -617,7 +618,7 @@ cdef class Grid:
         self.ensure()
 
     cpdef ensure(self):
-        """Bring islands and schedule up to date with the switches. Cheap where nothing changed or the state is known."""
+        """Bring islands and schedule up to date with the switches; cheap where the state is known."""
         if not self.dirty:
             return
         key = self.arrays["closed"].tobytes() + self.arrays["forming_rank"].tobytes()
@@ -1011,7 +1012,7 @@ cdef class Grid:
             self.vi[k] = self.held_im[c.holder[k]]
 
     cdef void find_phasors(self) noexcept nogil:
-        """Voltages of all nodes without injection, shunt and charging: what taps and phase shifts alone make of them."""
+        """Voltages of all nodes without injection, shunt and charging: what taps and shifts alone make of them."""
         cdef Compiled* c = self.c
         cdef System* s = &c.s
         cdef i32 k

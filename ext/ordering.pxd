@@ -103,7 +103,8 @@ cdef inline void unlink(DegreeQueue* queue, i32 node, i32 degree) noexcept nogil
         queue.before[after] = before
 
 
-cdef inline int eliminate_all(i32 n, IntList* adjacent, DegreeQueue* queue, i32* order, IntList* scratch) noexcept nogil:
+cdef inline int eliminate_all(i32 n, IntList* adjacent, DegreeQueue* queue, i32* order,
+                              IntList* scratch) noexcept nogil:
     """Fill ``order``; ``adjacent[v]`` ends as v's neighbours at the moment it was eliminated."""
     cdef i32 k, v, u, j, degree, least = 0
     for v in range(n):

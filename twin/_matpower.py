@@ -44,7 +44,7 @@ def read_case(path: Path) -> dict[str, Any]:
     case: dict[str, Any] = {}
     problems: list[Problem] = []
     conversions = []
-    for line, statement in _statements(path.read_text(encoding="utf-8")):
+    for line, statement in _statements(path.read_text(encoding="utf-8", errors="replace")):
         squeezed = _squeeze(statement)
         found = _ASSIGN.match(squeezed)
         if squeezed in (_OHM_TO_PU, _KW_TO_MW):
@@ -54,7 +54,7 @@ def read_case(path: Path) -> dict[str, Any]:
                 case[found[1]] = _literal(statement.split("=", 1)[1])
             except ValueError as error:
                 problems.append(Problem(f"mpc.{found[1]}", str(error), file=str(path), line=line))
-        elif found and found[1] == "dcline" and len(_literal(statement.split("=", 1)[1])):
+        elif found and found[1] == "dcline" and re.search(r"\d", statement.split("=", 1)[1]):
             problems.append(Problem("mpc.dcline", "direct-current lines are not supported", file=str(path), line=line))
         elif not (found or _HARMLESS.fullmatch(squeezed)):
             problems.append(Problem("statement", "not a literal", statement.strip(), file=str(path), line=line))
@@ -123,6 +123,22 @@ def _check_shapes(case: dict[str, Any], path: Path) -> list[Problem]:
             )
         else:
             case[name] = np.array(rows)
+    return problems or _check_numbers(case, path)
+
+
+def _check_numbers(case: dict[str, Any], path: Path) -> list[Problem]:
+    """Bus numbers that are used twice, or that nothing bears."""
+    numbers = case["bus"][:, BUS_I].tolist()
+    known = set(numbers)
+    problems = []
+    if len(known) < len(numbers):
+        problems.append(Problem("mpc.bus", "a bus number is used twice", file=str(path)))
+    for name, columns in (("gen", (GEN_BUS,)), ("branch", (F_BUS, T_BUS))):
+        for number in np.unique(case[name][:, columns]).tolist():
+            if number not in known:
+                problems.append(
+                    Problem(f"mpc.{name}", "names a bus that mpc.bus does not have", number, file=str(path))
+                )
     return problems
 
 
