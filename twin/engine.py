@@ -190,11 +190,6 @@ class Engine:
         stores = [name for name, asset in self.plan.assets.items() if asset.kind == "container"]
         return stores[residual] if 0 <= residual < len(stores) else "see the site channels of this step"
 
-    def injections(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Active and reactive power into every bus at the last step, MW and Mvar."""
-        arrays = self.network.arrays
-        return arrays["p_pu"] * 100.0, arrays["q_pu"] * 100.0
-
     # ------------------------------------------------------------------ snapshot
 
     def buffers_state(self) -> dict[str, bytes]:

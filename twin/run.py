@@ -169,13 +169,24 @@ class Run:
         import pandas as pd
 
         if isinstance(until, str):
-            target = self.scenario.local_text_to_ms(until)
+            target = self._text_ms(until)
         elif isinstance(until, pd.Timestamp) or hasattr(until, "tzinfo"):
             target = self.scenario.ms_of(until)
         else:
             target = self.world.plant.now_ms + int(pd.Timedelta(until) / pd.Timedelta(milliseconds=1))
         self._check_target(target)
         return int(target)
+
+    def _text_ms(self, text: str) -> int:
+        """A duration such as ``"6h"`` counts from now; ISO text is a time, on the site's clock without an offset."""
+        try:
+            return self.world.plant.now_ms + duration_ms(text)
+        except ValueError:
+            pass
+        try:
+            return self.scenario.local_text_to_ms(text)
+        except ValueError as error:
+            raise RunError(f"{text!r} is neither a time nor a duration: {error}") from error
 
     def _check_target(self, target: int) -> None:
         step = self.scenario.step_ms
@@ -278,14 +289,19 @@ class Run:
         self._plan_timeline()
 
     def network(self) -> Network:
-        """The power flow with the present switches and injections."""
-        network = self.site.network()
-        closed = self.engine.network.arrays["closed"]
-        for name, index in self.engine.branch_index.items():
-            if closed[index] != self.site.plan.branches[name].closed:
-                (network.close if closed[index] else network.open)(name)
-        network.set_injections(*self.engine.injections())
-        return network
+        """The power flow with the present switches and injections, as a library object of its own."""
+        from twin.network import Network
+
+        graph = self.site.graph.copy()
+        arrays = self.engine.network.arrays
+        buses = self.site.plan.bus_list
+        holding = {buses[i].name for i in arrays["slack_of_island"][: self.engine.network.n_island]}
+        for index, bus in enumerate(buses):
+            injected = {"p_mw": float(arrays["p_pu"][index] * 100.0), "q_mvar": float(arrays["q_pu"][index] * 100.0)}
+            graph.nodes[bus.name].update(injected, kind="slack" if bus.name in holding else "pq")
+        for _, _, name, edge in graph.edges(keys=True, data=True):
+            edge["closed"] = bool(arrays["closed"][self.engine.branch_index[name]])
+        return Network(graph)
 
     def watch(self, jobs: str) -> None:
         """Be woken for the jobs that satisfy ``jobs``, such as ``"tier == 1 and size >= 512"``: see twin.watch."""

@@ -1,25 +1,9 @@
-"""What lines, transformers and breakers share: the pi model, loading channels, the asset with its switch."""
+"""What lines, transformers and breakers share: admittances from nameplates, loading channels, the asset with its switch."""
 
 from __future__ import annotations
 
-import math
-
+from twin.network import branch_admittance, line_impedance, transformer_impedance
 from twin.plan import Asset, Branch, Guard, Place, Plan
-
-BASE_MVA = 100.0
-
-
-def pi_admittances(
-    z: complex, y_shunt: complex, ratio: float = 1.0, shift_deg: float = 0.0, y_iron: complex = 0j
-) -> tuple[complex, complex, complex, complex]:
-    """(y_ff, y_ft, y_tf, y_tt) of a pi model, pu: series ``z``, total charging ``y_shunt``, tap at the from side.
-
-    MATPOWER's convention (MATPOWER manual, eq. 3.2); ``y_iron`` is a transformer's no-load branch at its from side.
-    """
-    series = 1.0 / z
-    tap = ratio * complex(math.cos(math.radians(shift_deg)), math.sin(math.radians(shift_deg)))
-    y_tt = series + y_shunt / 2.0
-    return y_tt / abs(tap) ** 2 + y_iron, -series / tap.conjugate(), -series / tap, y_tt
 
 
 def transformer_branch(
@@ -27,12 +11,10 @@ def transformer_branch(
     pfe_kw: float = 0.0, i0_percent: float = 0.0, ratio: float = 1.0, closed: bool = True,
 ) -> Branch:  # fmt: skip
     """A two-winding transformer per unit on 100 MVA, from its nameplate."""
-    scale = BASE_MVA / sn_mva
-    r = vkr_percent / 100.0 * scale
-    x = math.sqrt(vk_percent**2 - vkr_percent**2) / 100.0 * scale
-    g_iron = pfe_kw / 1000.0 / BASE_MVA
-    y_iron = math.sqrt(max((i0_percent / 100.0 * sn_mva / BASE_MVA) ** 2 - g_iron**2, 0.0))
-    y = pi_admittances(complex(r, x), 0j, ratio, 0.0, complex(g_iron, -y_iron))
+    r, x, g_iron, b_iron = transformer_impedance(
+        sn_mva=sn_mva, vk_percent=vk_percent, vkr_percent=vkr_percent, pfe_kw=pfe_kw, i0_percent=i0_percent
+    )
+    y = branch_admittance(r, x, tap_ratio=ratio, g_from_pu=g_iron, b_from_pu=b_iron)
     shown = {
         "sn_mva": sn_mva, "vk_percent": vk_percent, "vkr_percent": vkr_percent, "pfe_kw": pfe_kw,
         "i0_percent": i0_percent, "tap_ratio": ratio,
@@ -45,11 +27,12 @@ def cable_branch(
     x_ohm_km: float, c_nf_km: float, rate_mva: float, frequency_hz: float = 50.0,
 ) -> Branch:  # fmt: skip
     """A line or cable per unit on 100 MVA, from ohms and nanofarads per kilometre."""
-    z_base = vn_kv**2 / BASE_MVA
-    z = complex(r_ohm_km, x_ohm_km) * length_km / z_base
-    b = 2 * math.pi * frequency_hz * c_nf_km * 1e-9 * length_km * z_base
-    y = pi_admittances(z, complex(0.0, b))
-    shown = {"r_pu": z.real, "x_pu": z.imag, "b_pu": b, "length_km": length_km}
+    r, x, b = line_impedance(
+        r_ohm=r_ohm_km * length_km, x_ohm=x_ohm_km * length_km, c_nf=c_nf_km * length_km, vn_kv=vn_kv,
+        frequency_hz=frequency_hz,
+    )  # fmt: skip
+    y = branch_admittance(r, x, b)
+    shown = {"r_pu": r, "x_pu": x, "b_pu": b}
     return Branch(name, asset, "line", from_bus, to_bus, *y, rate_mva=rate_mva, attributes=shown)
 
 
