@@ -674,6 +674,9 @@ cdef class Plant:
         cdef f64* var = self.bus_var
         memset(w, 0, 8 * self.bus.n)
         memset(var, 0, 8 * self.bus.n)
+        for i in range(self.grid.n):
+            self.grid.p_w[i] = 0.0
+            self.grid.q_var[i] = 0.0
         for i in range(self.source.n):
             k = of[self.source.bus[i]]
             p = 0.0
