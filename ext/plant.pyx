@@ -674,7 +674,7 @@ cdef class Plant:
         cdef f64* var = self.bus_var
         memset(w, 0, 8 * self.bus.n)
         memset(var, 0, 8 * self.bus.n)
-        for i in range(self.grid.n):  # ``carry`` books to a tie only while it holds an island
+        for i in range(self.grid.n):
             self.grid.p_w[i] = 0.0
             self.grid.q_var[i] = 0.0
         for i in range(self.source.n):

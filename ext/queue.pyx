@@ -1450,13 +1450,14 @@ cdef class Queue:
 
     def snapshot(self):
         """Everything, as versioned plain data. Heaps, profile and bit sets are rebuilt from the rows."""
-        cdef i64 head = self.head, tail = self.tail
+        cdef i64 head = self.head, tail = self.tail, n_block = self.n_block
         cdef int c
         for c in range(N_CLASS):
             sweep(self, c)                          # how many stale entries it holds is no fact about it either
-        self.head, self.tail = 0, tail - head       # where the queue stands in its table is not a fact about it
+        # where the queue stands in its table, and how the profile is cut into blocks, are no facts about it
+        self.head, self.tail, self.n_block = 0, tail - head, 0
         counters = PyBytes_FromStringAndSize(<char*>&self.now_ms, block_bytes(self))
-        self.head, self.tail = head, tail
+        self.head, self.tail, self.n_block = head, tail, n_block
         parts = [
             counters,
             PyBytes_FromStringAndSize(<char*>self.clock, sizeof(self.clock)),

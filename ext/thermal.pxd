@@ -171,7 +171,7 @@ cdef inline f64 bank_conductance(LoopTable* t, i64 k, f64 cw) noexcept nogil:
     """Conductance from the loop's water to the air, W/K, all running banks together."""
     cdef f64 fan = t.fan[k] * (1.0 - t.fouling_share[k])
     cdef f64 f8 = exp_(0.8 * log_(max_(fan, 1e-3)))
-    cdef f64 banks = t.banks_on[k] * (1.0 if t.fed[k] > 0.5 else 0.02)  # natural draught when the fans stand
+    cdef f64 banks = t.banks_on[k] * (1.0 if t.fed[k] * t.running[k] > 0.5 else 0.02)  # natural draught when the fans stand
     return cross_flow(banks * t.bank_ua_w_k[k] * f8, banks * t.bank_air_w_k[k] * fan, cw)
 
 
@@ -181,8 +181,8 @@ cdef inline f64 march_loop(LoopTable* t, i64 k, f64 heat_j, f64 room_w, f64 dry_
     Return the heat residual, W. Leaves ``power_w``, what pumps, fans and air side will draw in the next step.
     """
     cdef f64 q = heat_j / h_s
-    cdef f64 fed = t.fed[k]
-    cdef f64 pumps = t.running[k] * (1.0 if (fed > 0.5 or t.ups_j[k] > 0.0) else 0.0)
+    cdef f64 fed = t.fed[k] * t.running[k]
+    cdef f64 pumps = t.running[k] * (1.0 if (t.fed[k] > 0.5 or t.ups_j[k] > 0.0) else 0.0)
     cdef f64 capacity = min_(t.pumps_in_service[k] / t.pumps_needed[k], 1.0) * pumps
     cdef f64 set_c = min_(max_(dry_c + t.set_above_air_k[k], t.set_min_c[k]), t.set_max_c[k])
     cdef f64 wet_pad = 1.0 if (t.water[k] > 0.5 and fed > 0.5 and dry_c > t.adiabatic_from_c[k]
@@ -195,7 +195,8 @@ cdef inline f64 march_loop(LoopTable* t, i64 k, f64 heat_j, f64 room_w, f64 dry_
     t.flow[k] = min_(t.flow[k], max_(capacity, 0.01))  # a stopped pump coasts down within a second or two
     drive_fans(t, k, set_c, inlet_c, q, h_s)
     cw = t.flow_w_k[k] * t.flow[k]
-    g = max_(bank_conductance(t, k, cw), 1e-4 * t.flow_w_k[k])
+    # pipes and tanks lose a little even when nothing turns: 0.1 % of the design flow (from memory)
+    g = max_(bank_conductance(t, k, cw), 1e-3 * t.flow_w_k[k])
     g = min_(g, 0.999 * cw)
     alpha = cw / t.c_return_j_k[k]
     beta = cw / t.c_supply_j_k[k]
@@ -222,14 +223,14 @@ cdef inline f64 march_loop(LoopTable* t, i64 k, f64 heat_j, f64 room_w, f64 dry_
     t.fans_w[k] = fed * t.banks_on[k] * t.bank_fan_w[k] * t.fan[k] * t.fan[k] * t.fan[k]
     res = max_(abs_(res) / h_s, march_air(t, k, room_w, dry_c, h_s))
     t.power_w[k] = t.pumps_w[k] + t.fans_w[k] + t.air_el_w[k]
-    if fed < 0.5:
+    if t.fed[k] < 0.5:
         t.ups_j[k] = max_(t.ups_j[k] - t.pumps_w[k] * h_s, 0.0)
     return res
 
 
 cdef inline f64 air_flow_w_k(LoopTable* t, i64 k) noexcept nogil:
     """Heat capacity flow of the dry coolers' air, W/K."""
-    return t.banks_on[k] * t.bank_air_w_k[k] * t.fan[k] * (1.0 if t.fed[k] > 0.5 else 0.0)
+    return t.banks_on[k] * t.bank_air_w_k[k] * t.fan[k] * (1.0 if t.fed[k] * t.running[k] > 0.5 else 0.0)
 
 
 cdef inline f64 march_air(LoopTable* t, i64 k, f64 room_w, f64 dry_c, f64 h_s) noexcept nogil:

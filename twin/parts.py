@@ -116,20 +116,24 @@ def content_sha(label: str, columns: Columns) -> str:
 
 
 def part_bytes(table: pa.Table) -> pa.Buffer:
-    """The table as a Parquet file: zstd, floats split by byte, text and repeating times by dictionary.
+    """The table as a Parquet file: zstd, floats split by byte, texts and small numbers by dictionary.
 
     There is one row group and no statistics: a part is read by day, and they would cost a fifth of the writing.
     """
+    wide = (pa.int64(), _TIME)
     split = {field.name: "BYTE_STREAM_SPLIT" for field in table.schema if pa.types.is_floating(field.type)}
-    sink = pa.BufferOutputStream()
+    # the default pool gives its memory back after every part and pays for it in page faults
+    pool = pa.system_memory_pool()
+    sink = pa.BufferOutputStream(pool)
     pq.write_table(
         table,
         sink,
         row_group_size=max(len(table), 1),
         compression="zstd",
-        use_dictionary=[field.name for field in table.schema if field.name not in split],
+        use_dictionary=[f.name for f in table.schema if f.name not in split and f.type not in wide],
         column_encoding=split or None,
         write_statistics=False,
+        memory_pool=pool,
     )
     return sink.getvalue()
 
@@ -159,80 +163,72 @@ class Layout(Protocol):
         """The columns of the table; the reverse of ``table``."""
 
 
-class HourLayout:
-    """(t_ms, float32 block of shape (rows, 3, channels)) ↔ channel, time, mean, min, max, sorted by channel, time."""
+class LongLayout:
+    """(t_ms, float32 block of shape (rows, values, channels)) ↔ channel, time, values, sorted by channel and time."""
 
-    folder = HOURS
-
-    def __init__(self, calendar: Calendar, names: Sequence[str]) -> None:
+    def __init__(self, folder: str, values: Sequence[str], calendar: Calendar, names: Sequence[str]) -> None:
+        self.folder = folder
+        self.values = tuple(values)
         self.calendar = calendar
-        self.label = "\n".join(("hours", *names))
+        self.label = "\n".join((folder, *values, *names))
         self.order = np.argsort(np.array(names, dtype=object), kind="stable")
         self.names = pa.array([names[i] for i in self.order], pa.string())
-        self.n_channel = len(names)
         self.optional = [i for i, name in enumerate(names) if name in NULL_AT_ZERO]
-        fields = [("channel", _NAME), ("time", _TIME)]
-        self.schema = pa.schema(
-            [pa.field(*field, nullable=False) for field in fields]
-            + [pa.field(name, pa.float32()) for name in ("mean", "min", "max")]
-        )
+        keys = [pa.field("channel", _NAME, nullable=False), pa.field("time", _TIME, nullable=False)]
+        self.schema = pa.schema([*keys, *(pa.field(name, pa.float32()) for name in values)])
+        self._room_for(0)
+
+    def _room_for(self, n: int) -> None:
+        """Make room for ``n`` times. It is used again for the next day: fresh memory costs more than the sorting."""
+        count = len(self.names)
+        self._turned = np.empty((len(self.values), count, n), dtype=np.float32)
+        self._sorted = np.empty_like(self._turned)
+        self._times = np.empty((count, n), dtype=np.int64)
+        codes = pa.array(np.repeat(np.arange(count, dtype=np.int32), n))
+        self._channel = pa.DictionaryArray.from_arrays(codes, self.names)
 
     def clean(self, block: npt.NDArray[np.float32]) -> None:
-        """Where the value was missing for a part of the hour, the mean means nothing: it becomes 0, which is null."""
+        """Where a mean holds times without a value it means nothing: it becomes 0, which is null."""
+        if len(self.values) > 1:
+            for i in self.optional:
+                block[:, 0, i][block[:, 1, i] == 0.0] = 0.0
+
+    def table(self, columns: Columns) -> pa.Table:
+        """The table of the columns, good until the next one is asked for."""
+        t_ms, block = columns
+        if len(t_ms) != self._times.shape[1]:
+            self._room_for(len(t_ms))
+        np.copyto(self._times, self.calendar.start_ms + t_ms)
+        # first turned, then sorted by whole rows: three times as fast as both at once
+        np.copyto(self._turned, block.transpose(1, 2, 0))
+        values = [self._value(k) for k in range(len(self.values))]
+        return pa.Table.from_arrays([self._channel, _times(self._times.ravel()), *values], schema=self.schema)
+
+    def _value(self, k: int) -> pa.Array:
+        rows = np.take(self._turned[k], self.order, axis=0, out=self._sorted[k], mode="clip")
+        missing = np.zeros(rows.shape, dtype=bool)
         for i in self.optional:
-            block[:, 0, i][block[:, 1, i] == 0.0] = 0.0
-
-    def table(self, columns: Columns) -> pa.Table:
-        """The table of the columns."""
-        t_ms, block = columns
-        sorted_block = np.ascontiguousarray(block[:, :, self.order].transpose(1, 2, 0))
-        missing = np.zeros(sorted_block.shape, dtype=bool)
-        for i in np.flatnonzero(np.isin(self.order, self.optional)):
-            missing[:, i] = sorted_block[:, i] == 0.0
-        values = [_floats(sorted_block[k].ravel(), missing[k].ravel()) for k in range(3)]
-        return pa.Table.from_arrays([*_keys(self.names, self.calendar, t_ms), *values], schema=self.schema)
+            missing[self.order == i] = self._turned[k, i] == 0.0
+        return _floats(rows.ravel(), missing.ravel())
 
     def columns(self, table: pa.Table) -> Columns:
         """The columns of the table; the reverse of ``table``."""
-        n = len(table) // max(self.n_channel, 1)
-        block = np.empty((n, 3, self.n_channel), dtype=np.float32)
-        for k, name in enumerate(("mean", "min", "max")):
-            block[:, k, self.order] = float_values(table[name]).reshape(self.n_channel, n).T
+        count = len(self.order)
+        n = len(table) // max(count, 1)
+        block = np.empty((n, len(self.values), count), dtype=np.float32)
+        for k, name in enumerate(self.values):
+            block[:, k, self.order] = float_values(table[name]).reshape(count, n).T
         return time_values(table["time"])[:n] - self.calendar.start_ms, block
 
 
-class FineLayout:
-    """(t_ms, float32 block of shape (rows, channels)) ↔ channel, time, value, sorted by channel, time."""
+def hour_layout(calendar: Calendar, names: Sequence[str]) -> LongLayout:
+    """Hours: mean, least and greatest value of every channel."""
+    return LongLayout(HOURS, ("mean", "min", "max"), calendar, names)
 
-    folder = FINE
 
-    def __init__(self, calendar: Calendar, names: Sequence[str]) -> None:
-        self.calendar = calendar
-        self.label = "\n".join(("fine", *names))
-        self.order = np.argsort(np.array(names, dtype=object), kind="stable")
-        self.names = pa.array([names[i] for i in self.order], pa.string())
-        self.optional = [i for i, name in enumerate(names) if name in NULL_AT_ZERO]
-        fields = [("channel", _NAME), ("time", _TIME)]
-        self.schema = pa.schema(
-            [*(pa.field(*field, nullable=False) for field in fields), pa.field("value", pa.float32())]
-        )
-
-    def table(self, columns: Columns) -> pa.Table:
-        """The table of the columns."""
-        t_ms, block = columns
-        sorted_block = np.ascontiguousarray(block[:, self.order].T)
-        missing = np.zeros(sorted_block.shape, dtype=bool)
-        for i in np.flatnonzero(np.isin(self.order, self.optional)):
-            missing[i] = sorted_block[i] == 0.0
-        value = _floats(sorted_block.ravel(), missing.ravel())
-        return pa.Table.from_arrays([*_keys(self.names, self.calendar, t_ms), value], schema=self.schema)
-
-    def columns(self, table: pa.Table) -> Columns:
-        """The columns of the table; the reverse of ``table``."""
-        n = len(table) // max(len(self.order), 1)
-        block = np.empty((n, len(self.order)), dtype=np.float32)
-        block[:, self.order] = float_values(table["value"]).reshape(len(self.order), n).T
-        return time_values(table["time"])[:n] - self.calendar.start_ms, block
+def fine_layout(calendar: Calendar, names: Sequence[str]) -> LongLayout:
+    """Steps of fine windows: one value of some channels."""
+    return LongLayout(FINE, ("value",), calendar, names)
 
 
 class MinuteLayout:
@@ -380,12 +376,6 @@ class JobLayout:
             code = {text: i for i, text in enumerate(self.texts[name])}
             return np.array([code.get(text, -1) for text in column.to_pylist()], dtype=np.int32)
         return column.to_numpy()  # type: ignore[no-any-return]
-
-
-def _keys(names: pa.Array, calendar: Calendar, t_ms: npt.NDArray[np.int64]) -> list[pa.Array]:
-    """Channel and time columns of a long table: every channel with every time."""
-    codes = pa.array(np.repeat(np.arange(len(names), dtype=np.int32), len(t_ms)))
-    return [pa.DictionaryArray.from_arrays(codes, names), _times(np.tile(calendar.start_ms + t_ms, len(names)))]
 
 
 def _floats(values: npt.NDArray[np.float32], missing: npt.NDArray[np.bool_]) -> pa.Array:

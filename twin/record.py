@@ -175,13 +175,16 @@ class Recorder:
         self.out = Path(out)
         self._channels, self._minute, self._fine = tuple(channels), tuple(minute), tuple(fine)
         self._names = tuple(channel.name for channel in channels)
+        for name in (*minute, *fine):
+            if name not in self._names:
+                raise RunError(f"recorder: {name} is to be recorded but is no channel")
         self._windows = {name: [list(span) for span in windows[name]] for name in minute if name in windows}
         self._calendar = calendar
-        self._hours = parts.HourLayout(calendar, self._names)
+        self._hours = parts.hour_layout(calendar, self._names)
         self._minutes = parts.MinuteLayout(calendar, minute, windows)
         self._jobs = parts.JobLayout(calendar, groups)
         layouts: list[Layout] = [
-            self._hours, self._minutes, parts.FineLayout(calendar, fine), parts.EventLayout(calendar), self._jobs,
+            self._hours, self._minutes, parts.fine_layout(calendar, fine), parts.EventLayout(calendar), self._jobs,
         ]  # fmt: skip
         self._series = {layout.folder: Series(layout) for layout in layouts}
         self._events: list[Event] = []
@@ -211,7 +214,7 @@ class Recorder:
     def fine(self, t_ms: npt.NDArray[np.int64], block: npt.NDArray[np.float32]) -> None:
         """Steps of fine windows that start at ``t_ms``; ``block`` has shape (rows, fine channels). Both are copied."""
         times, values = self._checked(t_ms, block, self._fine, (len(self._fine),))
-        self._add(parts.FINE, times, (times, values), 0)
+        self._add(parts.FINE, times, (times, values[:, None]), 0)
 
     def event(self, event: Event) -> None:
         """Something that happened; events come in the order of ``seq``."""
@@ -261,7 +264,7 @@ class Recorder:
         return np.array(t_ms, dtype=np.int64), values
 
     def _add(self, folder: str, keys: npt.NDArray[np.int64], columns: Columns, interval_ms: int) -> None:
-        if len(keys) == 0:
+        if len(keys) == 0 or columns[-1].size == 0:
             return
         if int(keys.min()) < self._closed_ms:
             raise RunError(f"{folder}: a row of {self._text(int(keys.min()))}, a day that has been written already")
@@ -304,7 +307,8 @@ class Recorder:
 
     def _write(self, series: Series, day: int) -> None:
         folder = series.write(self.out, day).parent
-        self._unsynced.update(dict.fromkeys((folder, folder.parent)))
+        levels = len(folder.relative_to(self.out).parts)
+        self._unsynced.update(dict.fromkeys((folder, *folder.parents[:levels])))
 
     def _write_open_days(self) -> None:
         self._take_events()
@@ -363,6 +367,8 @@ class Recorder:
         for name in (*self._parts, *ledger["open"]):
             if not (self.out / name).exists():
                 raise RunError(f"{self.out / name}: the part is missing; start the run again in another directory")
+        for path in self.out.rglob(".*.tmp"):
+            path.unlink()
         for folder, series in self._series.items():
             for path in parts.part_paths(self.out, folder):
                 name, day = path.relative_to(self.out).as_posix(), parts.part_day(path)
@@ -371,6 +377,7 @@ class Recorder:
                     self._write(series, day)
                 elif name not in self._parts:
                     path.unlink()
+                    path.parent.rmdir()
         (self.out / "summary.json").unlink(missing_ok=True)
 
     def finish(self, summary: dict[str, Any], final_state_digest: str) -> str:

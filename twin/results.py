@@ -276,8 +276,8 @@ class Results:
         calendar = self._calendar
         return {
             "minutes": (parts.MINUTES, pa.schema([("time", pa.timestamp("ms", "UTC"))])),
-            "hours": (parts.HOURS, parts.HourLayout(calendar, ()).schema),
-            "fine": (parts.FINE, parts.FineLayout(calendar, ()).schema),
+            "hours": (parts.HOURS, parts.hour_layout(calendar, ()).schema),
+            "fine": (parts.FINE, parts.fine_layout(calendar, ()).schema),
             "events": (parts.EVENTS, parts.EventLayout(calendar).schema),
             "jobs": (parts.JOBS, parts.JobLayout(calendar, ()).schema),
         }

@@ -325,3 +325,18 @@ def test_after_a_kill_every_part_is_readable_and_bit_equal(killed):
     assert rows.project("channel").fetchall().count(("grid.p_mw",)) == len(mean)
     assert mean.tobytes() == np.ascontiguousarray(hour_block(len(mean))[1][:, 0, 0]).tobytes()
     assert json.loads((killed / "manifest.json").read_text())["status"] == "running"
+
+
+def test_a_killed_run_resumed_from_its_checkpoint_ends_with_the_digest_of_one_that_was_not(killed, tmp_path):
+    _, data, damaged = read_checkpoint(killed)
+    kept = json.loads(data)
+    recorder = Recorder.reopen(killed, **setting(), at_ms=kept["hour"] * MS_PER_HOUR, parts=kept["parts"])
+    play(recorder, kept["hour"], kept["hour"] + 30)
+    assert recorder.finish({}, "state") == _straight(tmp_path, kept["hour"] + 30)
+    assert damaged == []
+    assert not list(killed.rglob("*.tmp"))
+
+
+def test_a_name_that_is_no_channel_cannot_be_recorded(tmp_path):
+    with pytest.raises(RunError, match="hall-99 is to be recorded but is no channel"):
+        Recorder(tmp_path / "run", **setting(fine=("hall-99",)))

@@ -49,6 +49,8 @@ class RackHall(Component, kind="rack_hall"):
     rack_max_kw: float = quantity(132.0, "rack at full load, DC side", gt=0, source="GB200 NVL72: 120–132 kW (vendor)")
     shelf_kw: float = quantity(264.0, "power shelves of a rack, 8 × 33 kW, N+N", gt=0, source="introl.com, GB300 NVL72")
     liquid_share: float = quantity(0.87, "share of rack heat into the coolant", gt=0, le=1, source="115 of 132 kW, from memory")
+    gpu_heat_share: float = quantity(0.75, "share of the liquid heat that comes from GPUs", gt=0, le=1,
+        source="72 × 1.2 of 115 kW; the rest is CPUs and switches")  # fmt: skip
     die_kj_k: float = quantity(0.775, "heat capacity of a GPU with its cold plate", gt=0, source="1 kg Cu + 0.1 l, derived")
     die_k_w: float = quantity(0.025, "GPU to coolant, thermal resistance", gt=0, source="0.020–0.030 K/W, from memory")
     tcs_l_min_kw: float = quantity(1.5, "coolant flow", gt=0, source="OCP guideline: 1.5 l/min per kW")
@@ -126,14 +128,15 @@ class RackHall(Component, kind="rack_hall"):
 
     def _add_row(self, plan: Plan, racks: int, a: int, b: int, loop: int, number: int) -> None:
         c0, c1, c2 = loss_curve(PSU_EFFICIENCY)
-        gpus = racks * GPUS_PER_RACK
+        # the node holds all cold plates; counted in GPUs that would make all the liquid's heat
+        plates = racks * GPUS_PER_RACK / self.gpu_heat_share
         liquid_w = racks * self.rack_max_kw * 1e3 * self.liquid_share
         # W/K of coolant flow: l/min per kW × kW → kg/s × cp
         flow_w_k = self.tcs_l_min_kw / 60.0 * liquid_w / 1e3 * PG25_KG_L * PG25_J_KG_K
         index = plan.add(
             "row", board_a=a, board_b=b, loop=loop, racks=racks, idle_w=racks * self.idle_kw * 1e3,
             psu_rated_w=racks * self.shelf_kw * 1e3, psu_loss_0=c0, psu_loss_1=c1, psu_loss_2=c2,
-            liquid_share=self.liquid_share, c_die_j_k=gpus * self.die_kj_k * 1e3, g_die_w_k=gpus / self.die_k_w,
+            liquid_share=self.liquid_share, c_die_j_k=plates * self.die_kj_k * 1e3, g_die_w_k=plates / self.die_k_w,
             c_tcs_j_k=self.tcs_l * PG25_KG_L * PG25_J_KG_K * racks / 9, tcs_w_k=flow_w_k, fws_w_k=1.1 * flow_w_k,
             ua_w_k=self.ua_kw_k * 1e3 * racks / 9, cdu_pump_w=self.cdu_pump_kw * 1e3 * racks / 9,
             tcs_set_c=self.tcs_set_c, tcs_above_fws_k=self.tcs_above_fws_k,
@@ -224,6 +227,8 @@ class RackHall(Component, kind="rack_hall"):
             return
         if what in ("under", "over"):
             for alarm in alarms:
+                if not world.alive(alarm.rpartition(".")[0]):
+                    continue  # a dead busbar has been told of
                 world.emit(
                     f"{what}voltage", alarm.rpartition(".")[0], f"{what}voltage", priority=2,
                     value=world.guard_value(alarm), cause=world.cause_of(alarm.rpartition(".")[0]),
