@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from twin.ageing import CALENDAR_POWER, CYCLE_POWER, calendar_rate, cycle_rate, grow
@@ -11,7 +13,10 @@ from twin.components.bus import add_bus
 from twin.plan import Asset, Guard, Place, Plan
 from twin.processes.faults import Pool, start_pool
 from twin.quantities import MS_PER_HOUR
-from twin.world import Actor, World
+
+if TYPE_CHECKING:
+    from twin.actors import Actor
+    from twin.world import World
 
 CELLS_PER_CONTAINER = 4992
 """12 racks of 416 cells in series (public cabinet study of a 1P416S rack; PHYSICS page §3.1)."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from twin.component import Behaviour, Component, quantity
 from twin.plan import Asset, Guard, Place, Plan
 from twin.processes.faults import Pool, start_pool
-from twin.world import Actor, World
+
+if TYPE_CHECKING:
+    from twin.actors import Actor
+    from twin.world import World
 
 WATER_J_L_K = 3900.0
 """Heat capacity of the loop per litre: water with 25 % glycol for the winter (CoolProp at 38 °C, rounded)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from twin.component import Behaviour, Component, quantity
 from twin.components.branches import add_branch, transformer_branch
@@ -11,7 +11,10 @@ from twin.curves import loss_curve
 from twin.plan import Asset, Guard, Place, Plan
 from twin.processes.faults import Pool, start_pool
 from twin.quantities import MS_PER_MIN
-from twin.world import Actor, World
+
+if TYPE_CHECKING:
+    from twin.actors import Actor
+    from twin.world import World
 
 GPUS_PER_RACK = 72
 PG25_J_KG_K = 3969.0
