@@ -30,6 +30,7 @@ OVERRIDES = "override"
 """What stands for the file's name where a value was given beside the file."""
 
 _POSITION = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
+_NAMES = re.compile(r"\('[^()]*'\,?\)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -74,6 +75,16 @@ class Document:
         line = spot.line if spot and file != OVERRIDES else 0
         mark = (visible(spot.excerpt), spot.column, spot.width) if spot else ("", 0, 0)
         return Problem(written(key), message, got, hint, file, line, *mark, warning=warning)
+
+    def has_problem(self, key: Key) -> bool:
+        """Whether something is noted at this very key."""
+        path = self.problem(key, "").path
+        return any(problem.path == path for problem in self.problems)
+
+    def doubt(self, key: Key, message: str, **more: Any) -> None:
+        """Note a problem, unless something is wrong with this key already: one word about a value is enough."""
+        if not self.has_problem(key):
+            self.complain(key, message, **more)
 
     def complain(self, key: Key, message: str, **more: Any) -> None:
         """Note a problem once."""
@@ -175,7 +186,7 @@ def _shown(file: str, name: str) -> str:
     return Path(*parts).as_posix()
 
 
-def _refuse(message: str, file: str, spot: Spot | None = None, *, path: str = "", hint: str = "") -> ScenarioError:
+def _refuse(message: str, file: str, spot: Spot | None = None, *, path: str = "file", hint: str = "") -> ScenarioError:
     mark = (spot.line, visible(spot.excerpt)[:LONGEST_LINE], spot.column, spot.width) if spot else (0, "", 0, 0)
     return ScenarioError([Problem(path, message, None, hint, file, *mark)])
 
@@ -225,7 +236,7 @@ def _syntax_error(message: str, file: str, lines: Lines, text: str) -> ScenarioE
     """The one problem ``tomllib`` reports, at its line."""
     where = _POSITION.search(message)
     line, column = (int(where[1]), int(where[2])) if where and where[1] else (text.count("\n") + 1, 1)
-    said = _POSITION.sub("", message)
+    said = _NAMES.sub(lambda names: written(tuple(re.findall(r"'([^']*)'", names[0]))), _POSITION.sub("", message))
     spot = lines.line(line)
     if not spot.excerpt.strip() and line > 1:
         # The end of the text: what is missing belongs to the last line that says something.
@@ -234,7 +245,8 @@ def _syntax_error(message: str, file: str, lines: Lines, text: str) -> ScenarioE
     elif column > len(spot.excerpt):
         column = max(1, len(spot.excerpt))
     hint = 'a line is key = value; texts stand in "quotes", and every key and table appears once'
-    return _refuse(f"not TOML: {said[:1].lower()}{said[1:]}", file, lines.line(line, max(column - 1, 0), 1), hint=hint)
+    mark = lines.line(line, max(column - 1, 0), 1)
+    return _refuse(f"not TOML: {said[:1].lower()}{said[1:]}", file, mark, path="syntax", hint=hint)
 
 
 def _merge(parent: Document, into: dict[str, Any], child: Document, data: dict[str, Any], key: Key) -> None:

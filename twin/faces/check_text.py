@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from rich.cells import cell_len
 
 from twin.errors import Problem
+from twin.scenario_file import OVERRIDES
 
 WIDTH = 80
 _MARGIN = 14
@@ -18,7 +19,10 @@ _ROOM = WIDTH - _MARGIN - 2
 def problem_lines(problems: Sequence[Problem], file: str = "") -> list[str]:
     """The whole answer of ``twin check`` for a scenario that is wrong, or that is odd where all are warnings."""
     file = file or next((problem.file for problem in problems if problem.file), "scenario")
-    errors = [problem for problem in problems if not problem.warning]
+    errors = sorted(
+        (problem for problem in problems if not problem.warning),
+        key=lambda problem: (problem.file != file, problem.file, problem.line),
+    )
     warnings = [problem for problem in problems if problem.warning]
     counts = [_count(len(errors), "problem")] * bool(errors) + [_count(len(warnings), "warning")] * bool(warnings)
     lines = [f"{file}: {', '.join(counts)}", ""]
@@ -45,6 +49,8 @@ def next_step(errors: Sequence[Problem]) -> str:
 
 def _place(problem: Problem, file: str) -> str:
     """``line 9``, with the file's name where it is another than the one asked for."""
+    if problem.file == OVERRIDES:
+        return "--set"
     other = "" if problem.file in ("", file) else f"{problem.file} "
     return f"{other}line {problem.line}" if problem.line else other.strip()
 

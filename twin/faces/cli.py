@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from twin.errors import AuditError, BuildError, Problem, RunError, ScenarioError, SolveError
+from twin.errors import AuditError, BuildError, Problem, RunError, ScenarioError, SiteError, SolveError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from twin.scenario import Scenario
+    from twin.scenario import ReadError, Scenario
 
 BAD_INPUT, FAILED, NO_ROOM, INTERRUPTED = 2, 3, 4, 130
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EFBIG}
@@ -96,7 +96,7 @@ def run(  # noqa: PLR0917 - one parameter an option
     """Run a scenario and write a run directory."""
     console = _console(no_color=no_color)
     folder = out or Path("runs") / scenario.stem
-    with _guarded(no_color=no_color, out=folder):
+    with _guarded(no_color=no_color, file=scenario, out=folder):
         _check_empty(folder, scenario)
         import twin
         from twin.faces.run_command import carry_out
@@ -117,7 +117,7 @@ def resume(
 ) -> None:
     """Take up a run that was interrupted; it ends with the same digest as one that never was."""
     console = _console(no_color=no_color)
-    with _guarded(no_color=no_color, out=folder):
+    with _guarded(no_color=no_color, file=folder, out=folder):
         if not (folder / "manifest.json").is_file():
             raise _bad("DIR", "not a run directory: it has no manifest.json", str(folder), folder)
         import twin
@@ -132,7 +132,7 @@ def resume(
 def check(scenario: ScenarioPath, sets: Sets = None, seed: Seed = None, no_color: NoColor = False) -> None:
     """Say everything that is wrong with a scenario, without running it."""
     console = _console(no_color=no_color)
-    with _guarded(no_color=no_color, to_stdout=True):
+    with _guarded(no_color=no_color, file=scenario, to_stdout=True):
         from twin.faces.check_text import problem_lines, well_lines
         from twin.faces.terminal import show
 
@@ -262,15 +262,20 @@ def _bad(what: str, message: str, got: str, file: Path, hint: str = "") -> Scena
 
 
 @contextmanager
-def _guarded(*, no_color: bool, out: Path | None = None, to_stdout: bool = False) -> Iterator[None]:
-    """Turn every error that is meant for the user into text and the exit code of DESIGN's table."""
+def _guarded(
+    *, no_color: bool, file: Path | None = None, out: Path | None = None, to_stdout: bool = False
+) -> Iterator[None]:
+    """Turn every error that is meant for the user into text and its exit code; ``file`` is what was asked about."""
     try:
         yield
     except ScenarioError as error:
         from twin.faces.check_text import problem_lines
         from twin.faces.terminal import show
 
-        show(_console(no_color=no_color, stderr=not to_stdout), problem_lines(error.problems))
+        show(
+            _console(no_color=no_color, stderr=not to_stdout),
+            problem_lines(error.problems, file.as_posix() if file else ""),
+        )
         raise typer.Exit(BAD_INPUT) from None
     except (SolveError, AuditError) as error:
         from twin.faces.terminal import failure_lines, show
@@ -294,9 +299,28 @@ def _guarded(*, no_color: bool, out: Path | None = None, to_stdout: bool = False
 
 
 def _read(path: Path, sets: Sequence[str] | None, seed: int | None) -> Scenario:
-    from twin.scenario import Scenario
+    """The scenario; where it is wrong, with what is wrong about the site it describes too."""
+    from twin.scenario import ReadError, Scenario
 
-    return Scenario.read(path, overrides=_overrides(sets or (), path), seed=seed)
+    try:
+        return Scenario.read(path, overrides=_overrides(sets or (), path), seed=seed)
+    except ReadError as error:
+        raise ScenarioError([*error.problems, *_of_the_site(error)]) from error
+
+
+def _of_the_site(error: ReadError) -> list[Problem]:
+    """Problems of the site that is left when what is wrong with the file is taken out."""
+    import twin
+    from twin.second_look import fresh
+
+    rest = error.rest()
+    if rest is None:
+        return []
+    try:
+        twin.build(rest)
+    except SiteError as more:
+        return fresh(more.problems, error.problems)
+    return []
 
 
 def _overrides(sets: Sequence[str], file: Path) -> dict[str, Any]:

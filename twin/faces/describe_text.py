@@ -25,8 +25,9 @@ def kinds_lines(kinds: Mapping[str, type[Component]], tables: Mapping[str, type[
 
 
 def first_line(model: type[BaseModel]) -> str:
-    """First line of the docstring, as plain text."""
-    return (model.__doc__ or "").strip().split("\n", 1)[0].replace("``", "")
+    """First line of the docstring, as plain text, without the name of the table."""
+    line = (model.__doc__ or "").strip().split("\n", 1)[0].replace("``", "")
+    return line.partition("]: ")[2] or line
 
 
 def component_lines(component: type[Component]) -> list[str]:

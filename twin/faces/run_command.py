@@ -23,9 +23,9 @@ DONE, UNMET, FAILED, INTERRUPTED = 0, 1, 3, 130
 
 def carry_out(handle: Run, console: Console, folder: Path, until_ms: int, *, strict: bool, progress: str) -> int:
     """Drive the run to ``until_ms`` after its start, tell what became of it, return the exit code that says so."""
-    if progress in ("auto", "plain"):
-        show(console, _header(handle.scenario, folder.name))
     watch = Watch(handle, until_ms)
+    if progress in ("auto", "plain"):
+        show(console, _header(handle.scenario, folder.name, watch.n_buses))
     reporter = reporter_for(progress, console, folder.as_posix())
     try:
         with interruptible() as flag:
@@ -54,10 +54,10 @@ def _tell(
     return UNMET if strict and closing.unmet else DONE
 
 
-def _header(scenario: Scenario, name: str) -> list[str]:
+def _header(scenario: Scenario, name: str, n_buses: int) -> list[str]:
     import twin
 
-    counts = _counts(scenario)
+    counts = {"buses": n_buses, **_counts(scenario)}
     return header_lines(
         name, scenario.title, counts, version=twin.__version__, seed=scenario.run.seed, digest=scenario.digest
     )
@@ -65,8 +65,7 @@ def _header(scenario: Scenario, name: str) -> list[str]:
 
 def _counts(scenario: Scenario) -> dict[str, int]:
     """How many of what, in the words of the panel's header."""
-    words = {"bus": "buses", "transformer": "transformers", "solar_plant": "PV", "battery": "batteries",
-             "rack_hall": "halls"}  # fmt: skip
+    words = {"transformer": "transformers", "solar_plant": "PV", "battery": "batteries", "rack_hall": "halls"}
     kinds = [component.kind for component in scenario.components]
     return {word: kinds.count(kind) for kind, word in words.items()}
 

@@ -113,6 +113,7 @@ class Watch:
         self._from_ms = run.scenario.ms_of(run.now)
         self._began = time.monotonic()
         names = set(run.variables()["name"])
+        self.n_buses = sum(name.endswith(".vm_pu") for name in names)
         self._site = [name for name in _SITE if name in names]
         members = [(component.kind, component.name) for component in run.scenario.components]
         self._loading = _present(names, [f"{name}.loading_pu" for kind, name in members if kind == "transformer"])
