@@ -92,9 +92,10 @@ def _iso(value: object) -> str:
 
 def _note(model: type[BaseModel], table: object, key: Key, document: Document, error: ErrorDetails) -> str:
     """Add the problem that pydantic found; return its hint."""
-    if document.full:
-        return ""
     kind = error["type"]
+    # What is missing may stand in the parent that could not be read.
+    if document.full or (kind == "missing" and document.has_problem(("extends",))):
+        return ""
     place = _place(table, error["loc"], whole=kind in ("missing", "extra_forbidden"))
     if kind in ("value_error", "assertion_error"):
         _note_value_error(table, (*key, *place), document, error)

@@ -99,7 +99,7 @@ class Scenario:
     origins: Mapping[str, Key] = field(repr=False)
     """Name of a component → key of the table it comes from."""
     boundary: Mapping[str, Path] = field(repr=False)
-    """``weather.path``, ``workload.path`` → the file, absolute: the overrides with which a resolved file reads back."""
+    """``weather.path``, ``workload.path`` → the file, absolute."""
     _source: Document = field(repr=False)
 
     @classmethod
@@ -179,8 +179,13 @@ class Scenario:
         return int(stamp.value // 1_000_000) - self.start_ms
 
     def to_toml(self) -> str:
-        """The resolved scenario. ``parse(text, base_dir=…, overrides=scenario.boundary)`` gives an equal one."""
+        """The resolved scenario. ``parse`` gives an equal one with ``boundary_overrides``."""
         return toml_text(self.document)
+
+    @property
+    def boundary_overrides(self) -> dict[str, str]:
+        """The overrides with which the resolved file reads back, wherever it lies."""
+        return {name: str(path) for name, path in self.boundary.items()}
 
     def problem_at(
         self, path: str, message: str, got: object = None, hint: str = "", *, warning: bool = False

@@ -102,6 +102,8 @@ def visible(text: str) -> str:
 
 def load(path: Path, file: str, overrides: Mapping[str, Any]) -> Document:
     """The document of a file, with its parents and overrides. Raise ScenarioError if it cannot be read."""
+    if "\0" in str(path):
+        raise _refuse("not the name of a file", visible(file))
     return _finish(_Chain(tree_of(path.parent.resolve())).load(path, file), overrides)
 
 
@@ -197,9 +199,8 @@ def _read(path: Path, file: str) -> str:
             raw = stream.read(LARGEST_BYTES + 1)
     except FileNotFoundError as error:
         raise _refuse("no such file", file, hint=nearest(path.name, _neighbours(path))) from error
-    except (OSError, ValueError) as error:
-        # A ValueError is a name with a NUL in it.
-        raise _refuse(f"cannot be read: {getattr(error, 'strerror', None) or error}", file) from error
+    except OSError as error:
+        raise _refuse(f"cannot be read: {error.strerror or error}", file) from error
     if len(raw) > LARGEST_BYTES:
         raise _refuse(f"larger than {LARGEST_BYTES // 1_000_000} MB, which no scenario needs", file)
     try:
@@ -286,7 +287,8 @@ def _override(document: Document, path: str, value: object) -> None:
         return
     place: Any = document.data
     for depth, part in enumerate(key[:-1], start=1):
-        inner = _inside(place, part, create=not (key[0] == "site" and depth in (2, 3)))
+        may_create = isinstance(key[depth], str) and not (key[0] == "site" and depth in (2, 3))
+        inner = _inside(place, part, create=may_create)
         if inner is None:
             document.sources[key[:depth]] = _override_source(key, value)
             names = (
