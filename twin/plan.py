@@ -152,7 +152,7 @@ class Plan:
         self.inputs: dict[str, Input] = {}
         self.guards: list[Guard] = []
         self.racks: list[int] = []
-        """Row group of each rack."""
+        """Row group of each rack, rising."""
         self.gpus_per_rack = 72
         self.profiles = 0
         """Solar blocks so far, which is also the number of profile columns."""
