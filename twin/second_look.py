@@ -13,7 +13,7 @@ from typing import Any
 from twin.complaints import keyed
 from twin.component import load_components
 from twin.errors import Problem
-from twin.scenario_file import Document
+from twin.scenario_file import OVERRIDES, Document
 from twin.scenario_tables import ARRAYS, BOUNDS, TABLES, TEXTS
 from twin.toml_lines import Key, parsed
 
@@ -30,7 +30,8 @@ def repaired(document: Document) -> Document | None:
     """The document without what is wrong, every entry and line where it was; None where too much would be missing."""
     data = deepcopy(document.data)
     for problem in document.problems:
-        if not _take_out(data, parsed(problem.path)):
+        key = _key(problem.path)
+        if problem.file == OVERRIDES or not key or not _take_out(data, key):
             return None
     return Document(data, document.sources, [], document.main)
 
@@ -109,8 +110,13 @@ def fresh(problems: Sequence[Problem], known: Sequence[Problem]) -> list[Problem
 
 
 def _part(path: str) -> Key:
+    key = _key(path)
+    return key[:3] if key[:1] == ("site",) else key
+
+
+def _key(path: str) -> Key:
+    """The key at ``path``, empty for what is not a key."""
     try:
-        key = parsed(path)
+        return parsed(path)
     except ValueError:
-        return (path,)
-    return key[:3] if key[0] == "site" else key
+        return ()

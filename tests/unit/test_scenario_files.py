@@ -1,5 +1,6 @@
 """Scenario files: parents, overrides, paths, limits, hostile texts."""
 
+import random
 import time
 from pathlib import Path
 
@@ -202,3 +203,31 @@ def test_a_file_of_two_megabytes_and_a_folder_are_refused(tmp_path: Path) -> Non
 def test_line_ends_of_other_systems_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_bytes(b"\xef\xbb\xbf" + BASE.replace("\n", "\r\n").encode())
     assert Scenario.read(tmp_path / "x.toml").problem_at("run.days", "?").line == 3
+
+
+PIECES = ["[", "]", "{", "}", "=", '"', "'", "#", "\n", ".", ",", "-1", "inf", "true", '"x"', "[1, 2]", "[[timeline]]"]
+
+
+def read_again(text: str) -> bool:
+    """Whether the text reads; it then reads back to the same, and else its problems say what is wrong."""
+    try:
+        scenario = Scenario.parse(text, base_dir=".")
+    except ScenarioError as error:
+        unsaid = [problem for problem in error.problems if not (problem.path and problem.message)]
+        if unsaid:
+            raise AssertionError(text) from error
+        return False
+    assert Scenario.parse(scenario.to_toml(), base_dir=".") == scenario, text
+    return True
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_damaged_text_reads_or_says_what_is_wrong(seed: int) -> None:
+    draw = random.Random(seed)
+    outcomes = set()
+    whole = BASE + '[[timeline]]\nat = "1h"\ndo = "set"\nwhat = "x"\nvalue = 1\n[[expect]]\nthat = "y"\nbelow = 3\n'
+    for _ in range(100):
+        at = draw.randrange(len(whole))
+        text = whole[:at] + draw.choice(PIECES) + whole[at + draw.randrange(6) :]
+        outcomes.add(read_again(text))
+    assert outcomes == {True, False}

@@ -98,12 +98,12 @@ def run(  # noqa: PLR0917 - one parameter an option
     folder = out or Path("runs") / scenario.stem
     with _guarded(no_color=no_color, file=scenario, out=folder):
         _check_empty(folder, scenario)
-        import twin
         from twin.faces.run_command import carry_out
+        from twin.run import Run
 
         read = _read(scenario, sets, seed)
         until_ms = _until_ms(read, until, scenario)
-        with twin.Run(read, out=folder) as handle:
+        with Run(read, out=folder) as handle:
             _leave(carry_out(handle, console, folder, until_ms, strict=strict, progress=progress.value))
 
 
@@ -120,10 +120,10 @@ def resume(
     with _guarded(no_color=no_color, file=folder, out=folder):
         if not (folder / "manifest.json").is_file():
             raise _bad("DIR", "not a run directory: it has no manifest.json", str(folder), folder)
-        import twin
         from twin.faces.run_command import carry_out
+        from twin.run import Run
 
-        with twin.Run.resume(folder) as handle:
+        with Run.resume(folder) as handle:
             until_ms = _until_ms(handle.scenario, until, folder)
             _leave(carry_out(handle, console, folder, until_ms, strict=strict, progress=progress.value))
 
@@ -137,9 +137,9 @@ def check(scenario: ScenarioPath, sets: Sets = None, seed: Seed = None, no_color
         from twin.faces.terminal import show
 
         read = _read(scenario, sets, seed)
-        import twin
+        from twin.checking import check as check_site
 
-        warnings = twin.check(read)
+        warnings = check_site(read)
         if warnings:
             show(console, problem_lines(_as_warnings(warnings), scenario.as_posix()))
         facts, changes = _facts(read)
@@ -216,11 +216,11 @@ def report(
     with _guarded(no_color=True):
         if not (folder / "manifest.json").is_file():
             raise _bad("DIR", "not a run directory: it has no manifest.json", str(folder), folder)
-        import twin
         from twin.faces.report import write_report
+        from twin.results import open as open_results
 
         page = out or folder / "report.html"
-        write_report(twin.open(folder), page)
+        write_report(open_results(folder), page)
         typer.echo(f"✓ {page.as_posix()}   {page.stat().st_size / 1e6:.1f} MB")
 
 
@@ -310,14 +310,14 @@ def _read(path: Path, sets: Sequence[str] | None, seed: int | None) -> Scenario:
 
 def _of_the_site(error: ReadError) -> list[Problem]:
     """Problems of the site that is left when what is wrong with the file is taken out."""
-    import twin
     from twin.second_look import fresh
+    from twin.site import build
 
     rest = error.rest()
     if rest is None:
         return []
     try:
-        twin.build(rest)
+        build(rest)
     except SiteError as more:
         return fresh(more.problems, error.problems)
     return []
@@ -371,9 +371,9 @@ def _until_ms(scenario: Scenario, until: str | None, file: Path) -> int:
 
 def _facts(scenario: Scenario) -> tuple[list[str], list[str]]:
     """What ``twin check`` says of a scenario that is well: the site, and what will happen."""
-    import twin
+    from twin.site import build
 
-    network = twin.build(scenario).network()
+    network = build(scenario).network()
     facts = [f"{len(network.buses)} buses", f"{len(scenario.components)} assets", f"{scenario.run.days:g} days"]
     happening = {
         "timeline entr": len(scenario.timeline),

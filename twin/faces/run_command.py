@@ -55,11 +55,11 @@ def _tell(
 
 
 def _header(scenario: Scenario, name: str, n_buses: int) -> list[str]:
-    import twin
+    from twin import __version__
 
     counts = {"buses": n_buses, **_counts(scenario)}
     return header_lines(
-        name, scenario.title, counts, version=twin.__version__, seed=scenario.run.seed, digest=scenario.digest
+        name, scenario.title, counts, version=__version__, seed=scenario.run.seed, digest=scenario.digest
     )
 
 
