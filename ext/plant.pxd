@@ -148,7 +148,9 @@ cdef class Plant:
     cdef void relieve(self, f64 h_s) noexcept nogil
     cdef bint cap_jobs(self, f64 short_w) noexcept nogil
     cdef void cut_rows(self, i32 k, f64 short_w) noexcept nogil
+    cdef bint holds_grid(self, i32 island) noexcept nogil
     cdef void inject(self) noexcept nogil
+    cdef void share_reactive(self) noexcept nogil
     cdef int flow(self, f64 h_s) noexcept nogil
     cdef void blame(self, int status) noexcept nogil
     cdef int unbalanced(self) noexcept nogil

@@ -17,10 +17,11 @@ from .storage cimport march_store_heat, march_stores, store_limits
 from .tables cimport (bind_aux, bind_block, bind_board, bind_branch, bind_bus, bind_genset, bind_grid, bind_island, bind_ledger,
                       bind_loop, bind_row, bind_rule, bind_site, bind_source, bind_store, bind_tier)
 from .thermal cimport march_loop, march_rows
-from .types cimport Status, abs_, f64, f64_cr, f64_r, i32, i64, max_, min_, u8
+from .types cimport Status, abs_, f64, f64_cr, f64_r, i32, i64, max_, min_, sqrt_, u8
 
 cdef f64 BASE = 100e6
 cdef f64 LIMIT_SLACK_W = 1e3        # a limit of the tie counts as kept within a kilowatt
+cdef f64 REACTIVE_SLACK_VAR = 1e6   # what the forming unit may carry beyond its share
 cdef int MAX_PASS = 5
 cdef f64 AUDIT_SHARE = 1e-9         # of throughput, every step (DESIGN §4)
 cdef f64 NOMINAL_HZ = 50.0
@@ -195,8 +196,21 @@ cdef class Plant:
             raise ValueError(f"{self.network.n_island} energised islands; the plant tells {MAX_ISLAND} apart")
         for i in range(self.bus.n):
             self.bus.alive[i] = 1.0 if self.network.island_of_bus[i] >= 0 else 0.0
+            self.bus.tied[i] = 1.0 if self.holds_grid(self.network.island_of_bus[i]) else 0.0
             if self.bus.alive[i] == 0.0:
                 self.bus.vm_pu[i] = 0.0
+        for i in range(MAX_ISLAND):  # what the islands lose is to be guessed anew
+            self.loss.loss_var[i] = 0.0
+
+    cdef bint holds_grid(self, i32 island) noexcept nogil:
+        """Whether a grid tie holds the island."""
+        cdef i64 i
+        if island < 0:
+            return False
+        for i in range(self.grid.n):
+            if self.grid.bus[i] == self.network.slack_of_island[island]:
+                return True
+        return False
 
     def drained(self):
         """Tell that the result buffers were taken."""
@@ -372,7 +386,7 @@ cdef class Plant:
         for i in range(N_CLASS * n):
             mean[i] = load[i] - dev[i] * per_ms
         solar_available(&self.source, self.see_row + WEATHER_COLUMNS, self.see_row + WEATHER_COLUMNS + self.source.n,
-                        self.site.temp_c[0], self.bus.vm_pu, self.bus.alive)
+                        self.site.temp_c[0], self.bus.vm_pu, self.bus.alive, self.bus.tied)
         return REACHED
 
     cdef void read_weather(self, i64 t0, i64 t1) noexcept nogil:
@@ -718,9 +732,44 @@ cdef class Plant:
             var[self.loop.bus_b[i]] -= x * self.loop.tan_phi[i]
         for i in range(self.aux.n):
             w[self.aux.bus[i]] -= self.aux.p_w[i]
+        self.share_reactive()
         for i in range(self.bus.n):
             self.network.p_pu[i] = w[i] / BASE
             self.network.q_pu[i] = var[i] / BASE
+
+    cdef void share_reactive(self) noexcept nogil:
+        """In an island without a grid tie all its storage converters share the reactive power, each as it has room.
+
+        One converter alone could not carry it through its own transformer. ``loss_var`` is what the network itself
+        takes, corrected after every power flow; the first guess is an eighth of the active load.
+        """
+        cdef i64 i
+        cdef i32 k
+        cdef i32* of = self.network.island_of_bus
+        cdef f64 need[MAX_ISLAND]
+        cdef f64 spare[MAX_ISLAND]
+        cdef f64 s, q
+        memset(need, 0, sizeof(need))
+        memset(spare, 0, sizeof(spare))
+        for i in range(self.bus.n):
+            if of[i] >= 0:
+                need[of[i]] -= self.bus_var[i]
+        for i in range(self.store.n):
+            s = self.store.s_rated_va[i]
+            q = sqrt_(max_(s * s - self.store.p_w[i] * self.store.p_w[i], 0.0)) * self.store.alive[i]
+            self.store.q_room_var[i] = q
+            if of[self.store.bus[i]] >= 0:
+                spare[of[self.store.bus[i]]] += q
+        for k in range(self.n_island):
+            if self.loss.loss_var[k] == 0.0:
+                self.loss.loss_var[k] = 0.125 * self.island[k].load_w
+            need[k] = min_(max_((need[k] + self.loss.loss_var[k]) / max_(spare[k], 1.0), -1.0), 1.0)
+        for i in range(self.store.n):
+            k = of[self.store.bus[i]]
+            self.store.q_var[i] = 0.0
+            if k >= 0 and self.island[k].has_grid < 0.5:
+                self.store.q_var[i] = need[k] * self.store.q_room_var[i]
+                self.bus_var[self.store.bus[i]] += self.store.q_var[i]
 
     cdef int flow(self, f64 h_s) noexcept nogil:
         """Power flow, repeated with corrected losses while a tie limit or an island's balance is missed."""
@@ -775,8 +824,10 @@ cdef class Plant:
             if self.island[k].has_grid > 0.5:
                 if extra > self.island[k].import_w + LIMIT_SLACK_W or extra < -self.island[k].export_w - LIMIT_SLACK_W:
                     met = False
-            elif abs_(extra) > LIMIT_SLACK_W:
-                met = False
+            else:
+                self.loss.loss_var[k] += self.network.slack_q[k] * BASE
+                if abs_(extra) > LIMIT_SLACK_W or abs_(self.network.slack_q[k]) * BASE > REACTIVE_SLACK_VAR:
+                    met = False
         if met or last:
             for k in range(self.n_island):
                 bus = self.network.slack_of_island[k]

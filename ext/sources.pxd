@@ -11,12 +11,14 @@ cdef inline f64 curve_loss_w(f64 p_w, f64 rated_w, f64 c0, f64 c1, f64 c2) noexc
 
 
 cdef inline void solar_available(SourceTable* t, const float* dc_pu, const float* stow_pu, f64 temp_c,
-                                 const f64* vm_pu, const f64* alive) noexcept nogil:
+                                 const f64* vm_pu, const f64* alive, const f64* tied) noexcept nogil:
     """AC power each block could deliver now, W, and its volt-var reactive power.
 
     DC power per watt-peak comes from the precomputed profile (two columns: tracking, stowed flat). The inverter is
     PVWatts' curve, quadratic in the DC power, clipped at its rating and derated with temperature; reactive power
     follows the voltage of the last power flow through a first-order lag and yields to active power at the rating.
+    In an island without a grid tie the storage converters keep the voltage: volt-var of all blocks on one weak
+    source would swing.
     """
     cdef i64 i
     cdef f64 pdc, pac, derate, qmax, dv, want, on
@@ -31,6 +33,6 @@ cdef inline void solar_available(SourceTable* t, const float* dc_pu, const float
         t.available_w[i] = max_(pac, 0.0) * t.derate[i]
         dv = 1.0 - vm_pu[t.bus[i]]
         want = max_(abs_(dv) - t.qv_dead_pu[i], 0.0) * t.qv_slope[i] * t.ac_rated_w[i]
-        want = want if dv > 0.0 else -want
+        want = (want if dv > 0.0 else -want) * tied[t.bus[i]]
         qmax = sqrt_(max_(t.s_rated_va[i] * t.s_rated_va[i] - pac * pac, 0.0))
         t.q_var[i] = min_(max_(t.q_var[i] + 0.5 * (want - t.q_var[i]), -qmax), qmax) * on

@@ -121,7 +121,6 @@ cdef inline f64 march_rows(RowTable* t, i64 first, i64 last, f64 fws_c, f64 flow
     cdef f64* ge = work
     cdef f64* off = work + 5 * n
     cdef f64 worst = 0.0
-    flow = max_(flow, 1e-3)
     move_valves(first, last, fws_c, 1.0 - exp_(-h_s / VALVE_LAG_S), t.run_w, t.liquid_share, t.tcs_w_k, t.pump_share,
                 t.tcs_above_fws_k, t.tcs_set_c, t.ge_w_k, t.valve)
     exchange(first, last, flow, t.valve, t.fws_w_k, t.tcs_w_k, t.ua_w_k, t.pump_share, t.pump_ua_share, t.pump_on, ge)
@@ -192,7 +191,8 @@ cdef inline f64 march_loop(LoopTable* t, i64 k, f64 heat_j, f64 room_w, f64 dry_
     cdef f64 cw, alpha, beta, gamma, g, rs, ss, u, w, du, dw, un, wn, out_j, res, speed
     cdef Step2 m
     t.flow[k] += (min_(want, capacity) - t.flow[k]) * (1.0 - exp_(-h_s / 10.0))
-    t.flow[k] = min_(t.flow[k], max_(capacity, 0.01))  # a stopped pump coasts down within a second or two
+    # a stopped pump coasts down within seconds; 1 % of the flow is left by natural circulation (from memory)
+    t.flow[k] = max_(min_(t.flow[k], capacity), 0.01)
     drive_fans(t, k, set_c, inlet_c, q, h_s)
     cw = t.flow_w_k[k] * t.flow[k]
     # pipes and tanks lose a little even when nothing turns: 0.1 % of the design flow (from memory)
@@ -212,6 +212,9 @@ cdef inline f64 march_loop(LoopTable* t, i64 k, f64 heat_j, f64 room_w, f64 dry_
     wn = m.f0 * w + m.f1 * dw
     out_j = g * (m.g0 * u + m.g1 * du + (rs - inlet_c) * h_s)
     res = t.c_return_j_k[k] * (un - u) + t.c_supply_j_k[k] * (wn - w) - q * h_s + out_j
+    # In a step of a millisecond the rounding of the temperatures alone (four units in the last place) is worth a
+    # tenth of a watt.
+    res = max_(abs_(res) - 8.9e-16 * (t.c_return_j_k[k] + t.c_supply_j_k[k]) * (abs_(rs) + abs_(ss)), 0.0)
     t.return_c[k] = rs + un
     t.supply_c[k] = ss + wn
     t.heat_in_w[k] = q

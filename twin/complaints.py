@@ -92,14 +92,15 @@ def _iso(value: object) -> str:
 
 def _note(model: type[BaseModel], table: object, key: Key, document: Document, error: ErrorDetails) -> str:
     """Add the problem that pydantic found; return its hint."""
-    if document.full:
-        return ""
     kind = error["type"]
+    # What is missing may stand in the parent that could not be read.
+    if document.full or (kind == "missing" and document.has_problem(("extends",))):
+        return ""
     place = _place(table, error["loc"], whole=kind in ("missing", "extra_forbidden"))
     if kind in ("value_error", "assertion_error"):
         _note_value_error(table, (*key, *place), document, error)
         return ""
-    if kind != "extra_forbidden" and _has_problem(document, (*key, *place)):
+    if kind != "extra_forbidden" and document.has_problem((*key, *place)):
         return ""
     name = str(place[-1]) if place else ""
     inner = _model_at(model, place[:-1])
@@ -107,12 +108,6 @@ def _note(model: type[BaseModel], table: object, key: Key, document: Document, e
     got = None if kind == "missing" else _short(error["input"])
     document.complain((*key, *place), message, got=got, hint=hint, at_key=kind == "extra_forbidden")
     return hint
-
-
-def _has_problem(document: Document, key: Key) -> bool:
-    """Whether something is noted at this very key: one word about a value is enough."""
-    path = document.problem(key, "").path
-    return any(problem.path == path for problem in document.problems)
 
 
 def _note_value_error(table: object, key: Key, document: Document, error: ErrorDetails) -> None:
@@ -197,7 +192,7 @@ def _limit_words(name: str, kind: str, ctx: Mapping[str, Any]) -> str:
         return f"expected a number {word} {ctx[limit]:g}{f' {unit}' if unit and unit != '1' else ''}"
     if kind in _SIZES:
         word, limit = _SIZES[kind]
-        return f"expected {word} {ctx[limit]} values"
+        return f"expected {word} {ctx[limit]} value{'' if ctx[limit] == 1 else 's'}"
     if kind.startswith(("datetime", "date")):
         kind = "timezone_aware"
     return f"expected {_EXPECTED[kind]}" if kind in _EXPECTED else ""
@@ -211,12 +206,15 @@ def _description(model: type[BaseModel], name: str) -> str:
 def _number_words(name: str, expected: str, value: object) -> tuple[str, str]:
     unit = unit_of(name)
     measured = _MEASURED.fullmatch(value) if isinstance(value, str) else None
-    message = f"expected {expected}" + (", the suffix is the unit" if unit and isinstance(value, str) else "")
+    has_unit = unit is not None and unit != "1" and isinstance(value, str)
+    message = f"expected {expected}" + (", the suffix is the unit" if has_unit else "")
     if measured is None:
-        return message, f"a number of {unit}" if unit and unit != "1" and isinstance(value, str) else ""
+        return message, f"a number of {unit}" if has_unit else ""
     number, written = measured.groups()
+    if not has_unit:
+        return message, f"write {name} = {number}"
     same = not written or written == unit or written.lower() == (unit or "").lower() or SUFFIXES.get(written) == unit
-    return message, f"write {name} = {number if same else f'a number of {unit}'}"
+    return message, f"write {name} = {number}" if same else f"a number of {unit}"
 
 
 def _choice_words(expected: str, value: object) -> tuple[str, str]:

@@ -8,7 +8,7 @@ A snapshot is the arena's bytes. A channel is a place in the arena with a name a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -152,7 +152,7 @@ class Plan:
         self.inputs: dict[str, Input] = {}
         self.guards: list[Guard] = []
         self.racks: list[int] = []
-        """Row group of each rack."""
+        """Row group of each rack, rising."""
         self.gpus_per_rack = 72
         self.profiles = 0
         """Solar blocks so far, which is also the number of profile columns."""
@@ -213,6 +213,11 @@ class Plan:
         if asset.name in self.assets:
             self.problem(asset.name, "two assets of this name")
         self.assets[asset.name] = asset
+
+    def depend(self, name: str, on: str) -> None:
+        """Say that trouble at ``on`` explains trouble at ``name``, before what it depends on so far."""
+        asset = self.assets[name]
+        self.assets[name] = replace(asset, depends=(on, *asset.depends))
 
     def channel(
         self,

@@ -7,7 +7,7 @@ the site is built, and reported with the same lines through ``Scenario.problem_a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +41,7 @@ from twin.scenario_tables import (
     SchedulerConfig,
     TimelineEntry,
 )
+from twin.second_look import repaired
 from twin.toml_lines import Key, parsed
 from twin.toml_write import toml_text
 from twin.weather import WeatherConfig
@@ -55,6 +56,7 @@ __all__ = [
     "ExpectEntry",
     "FaultsConfig",
     "PlaceConfig",
+    "ReadError",
     "RecordConfig",
     "RecordWindow",
     "RunConfig",
@@ -97,7 +99,7 @@ class Scenario:
     origins: Mapping[str, Key] = field(repr=False)
     """Name of a component → key of the table it comes from."""
     boundary: Mapping[str, Path] = field(repr=False)
-    """``weather.path``, ``workload.path`` → the file, absolute: the overrides with which a resolved file reads back."""
+    """``weather.path``, ``workload.path`` → the file, absolute."""
     _source: Document = field(repr=False)
 
     @classmethod
@@ -177,8 +179,13 @@ class Scenario:
         return int(stamp.value // 1_000_000) - self.start_ms
 
     def to_toml(self) -> str:
-        """The resolved scenario. ``parse(text, base_dir=…, overrides=scenario.boundary)`` gives an equal one."""
+        """The resolved scenario. ``parse`` gives an equal one with ``boundary_overrides``."""
         return toml_text(self.document)
+
+    @property
+    def boundary_overrides(self) -> dict[str, str]:
+        """The overrides with which the resolved file reads back, wherever it lies."""
+        return {name: str(path) for name, path in self.boundary.items()}
 
     def problem_at(
         self, path: str, message: str, got: object = None, hint: str = "", *, warning: bool = False
@@ -191,6 +198,23 @@ class Scenario:
         if key[0] in self.origins:
             key = (*self.origins[str(key[0])], *key[1:])
         return self._source.problem(key, message, got=got, hint=hint, warning=warning)
+
+
+class ReadError(ScenarioError):
+    """A scenario file is wrong; ``rest`` is what can be looked at further."""
+
+    def __init__(self, problems: Sequence[Problem], document: Document, base_dir: Path) -> None:
+        super().__init__(problems)
+        self._document = document
+        self._base_dir = base_dir
+
+    def rest(self) -> Scenario | None:
+        """The scenario with all that is wrong taken out, lines kept; None where that would say something else."""
+        document = repaired(self._document)
+        try:
+            return None if document is None else _build(Scenario, document, self._base_dir, None)
+        except ScenarioError:
+            return None
 
 
 def _with_seed(overrides: Mapping[str, Any] | None, seed: int | None) -> dict[str, Any]:
@@ -224,7 +248,7 @@ def _build(cls: type[Scenario], document: Document, base_dir: Path, path: Path |
     parts = _parts(document)
     origins = _origins(document, parts.banks)
     if document.problems:
-        raise ScenarioError(_in_file_order(document))
+        raise ReadError(_in_file_order(document), document, base_dir)
     resolved = _resolved(document, parts, base_dir)
     return cls(
         title=parts.texts["title"],
@@ -283,7 +307,7 @@ def _table(document: Document, name: str, model: type[BaseModel]) -> BaseModel |
     value = document.data.get(name, {})
     if isinstance(value, Mapping):
         return validate(model, value, (name,), document)
-    document.complain((name,), f"expected a table [{name}]", got=value)
+    document.complain((name,), f"expected a table [{name}]", got=None if isinstance(value, list) else value)
     return None
 
 
@@ -329,7 +353,7 @@ def _kind(
         document.complain(key, "no such kind of component", hint=hint, at_key=True)
         return {}
     if not isinstance(tables, Mapping):
-        document.complain(key, f"expected tables [site.{kind}.<name>]")
+        document.complain(key, f"expected tables [site.{kind}.<name>]", got=tables)
         return {}
     banks: dict[Key, list[Component]] = {}
     for name, table in tables.items():

@@ -73,19 +73,20 @@ def _check_run(document: Document) -> None:
     step_s = run.get("step_s")
     if step_s and 3_600 % step_s:
         near = max(step for step in range(1, 3_601) if 3_600 % step == 0 and step <= max(step_s, 1))
-        document.complain((*key, "step_s"), "expected a divisor of 3600", got=step_s, hint=f"write step_s = {near}")
+        document.doubt((*key, "step_s"), "expected a divisor of 3600", got=step_s, hint=f"write step_s = {near}")
         step_s = None
     for name in ("days", "checkpoint_days"):
         if step_s and name in run and (run[name] * 86_400) % step_s:
-            document.complain((*key, name), f"expected a multiple of the step of {step_s} s", got=run[name])
+            document.doubt((*key, name), f"expected a multiple of the step of {step_s} s", got=run[name])
     fine_s = run.get("fine_step_s")
-    if step_s and fine_s and (round(fine_s * MS_PER_S, 6) % 1 or step_s * MS_PER_S % round(fine_s * MS_PER_S)):
-        message = f"expected whole milliseconds that divide the step of {step_s} s"
-        document.complain((*key, "fine_step_s"), message, got=fine_s)
+    if fine_s and (round(fine_s * MS_PER_S, 6) % 1 or round(fine_s * MS_PER_S) < 1):
+        document.doubt((*key, "fine_step_s"), "expected whole milliseconds", got=fine_s)
+    elif step_s and fine_s and step_s * MS_PER_S % round(fine_s * MS_PER_S):
+        document.doubt((*key, "fine_step_s"), f"expected a divisor of the step of {step_s} s", got=fine_s)
     least, most = run.get("fine_window_least_s"), run.get("fine_window_most_s")
     if least and most and least > most:
         message = f"longer than fine_window_most_s = {most:g}"
-        document.complain((*key, "fine_window_least_s"), message, got=least)
+        document.doubt((*key, "fine_window_least_s"), message, got=least)
     _check_start(document)
 
 
@@ -100,11 +101,9 @@ def _check_start(document: Document) -> None:
     if not isinstance(start, datetime):
         return
     if not FIRST_YEAR <= start.year < LAST_YEAR:
-        document.complain(
-            ("run", "start"), f"expected a year from {FIRST_YEAR} to {LAST_YEAR - 1}", got=start.isoformat()
-        )
+        document.doubt(("run", "start"), f"expected a year from {FIRST_YEAR} to {LAST_YEAR - 1}", got=start.isoformat())
     elif start.microsecond:
-        document.complain(("run", "start"), "expected a whole second", got=start.isoformat())
+        document.doubt(("run", "start"), "expected a whole second", got=start.isoformat())
 
 
 def _check_dispatch(document: Document) -> None:
@@ -112,10 +111,10 @@ def _check_dispatch(document: Document) -> None:
     floor, ceiling = dispatch.get("soc_floor_share"), dispatch.get("soc_ceiling_share")
     if floor and ceiling and floor >= ceiling:
         message = f"expected a share below soc_ceiling_share = {ceiling:g}"
-        document.complain(("dispatch", "soc_floor_share"), message, got=floor)
+        document.doubt(("dispatch", "soc_floor_share"), message, got=floor)
     given = document.data.get("dispatch")
     if isinstance(given, Mapping) and given.get("mode") == "peak" and "peak_import_mw" not in given:
-        document.complain(
+        document.doubt(
             ("dispatch", "mode"), "this mode needs peak_import_mw", got="peak", hint="write peak_import_mw = …"
         )
 
@@ -137,16 +136,16 @@ class _Clock:
         try:
             ms = ms_from_start(text, self.start or any_start)
         except (ValueError, OverflowError) as error:
-            self.document.complain(key, str(error), got=text)
+            self.document.doubt(key, str(error), got=text)
             return None
         if self.start is None or self.horizon_ms is None:
             return None
         if during_the_run and ms < 0:
-            self.document.complain(key, f"before the start of the run ({self.start.isoformat()})", got=text)
+            self.document.doubt(key, f"before the start of the run ({self.start.isoformat()})", got=text)
             return None
         if during_the_run and ms >= self.horizon_ms:
             where = "at" if ms == self.horizon_ms else "after"
-            self.document.complain(key, f"{where} the end of the run ({_days(self.horizon_ms)})", got=text)
+            self.document.doubt(key, f"{where} the end of the run ({_days(self.horizon_ms)})", got=text)
             return None
         return ms
 
@@ -160,11 +159,11 @@ def _check_timeline(clock: _Clock, key: Key, entry: Mapping[str, Any]) -> None:
     clock.time((*key, "at"), entry)
     document, verb, value = clock.document, entry.get("do"), entry.get("value")
     if verb in _NEEDS_VALUE and "value" not in entry:
-        document.complain((*key, "do"), f"needs a value: {_NEEDS_VALUE[verb]}", got=verb, hint="write value = …")
+        document.doubt((*key, "do"), f"needs a value: {_NEEDS_VALUE[verb]}", got=verb, hint="write value = …")
     elif verb == "derate" and isinstance(value, int | float) and not 0 <= value <= 1:
-        document.complain((*key, "value"), "expected a share from 0 to 1", got=value)
+        document.doubt((*key, "value"), "expected a share from 0 to 1", got=value)
     elif verb in ("open", "close", "trip", "fail", "repair") and "value" in entry:
-        document.complain((*key, "value"), f"the verb {verb} takes no value", got=value)
+        document.doubt((*key, "value"), f"the verb {verb} takes no value", got=value)
     duration = entry.get("duration")
     if isinstance(duration, str) and duration:
         _check_duration(document, (*key, "duration"), duration)
@@ -174,19 +173,19 @@ def _check_duration(document: Document, key: Key, text: str) -> None:
     try:
         ms = duration_ms(text)
     except (ValueError, OverflowError):
-        document.complain(key, "expected a duration such as '90s', '15min', '2h' or '1d 12h'", got=text)
+        document.doubt(key, "expected a duration such as '90s', '15min', '2h' or '1d 12h'", got=text)
         return
     if ms <= 0:
-        document.complain(key, "expected a duration above 0", got=text)
+        document.doubt(key, "expected a duration above 0", got=text)
 
 
 def _check_bounds(document: Document, key: Key, entry: Mapping[str, Any]) -> None:
     given = [name for name in BOUNDS if name in entry]
-    if not given:
-        near = next((nearest(name, list(BOUNDS)) for name in entry if nearest(name, list(BOUNDS))), "")
-        document.complain(key, f"expected one of {', '.join(BOUNDS)}", hint=near)
+    # A misspelt bound has been told already, with the name that was meant.
+    if not given and not any(nearest(name, list(BOUNDS)) for name in entry):
+        document.doubt(key, f"expected one of {', '.join(BOUNDS)}")
     for name in given[1:]:
-        document.complain((*key, name), f"exactly one bound: {given[0]} is given too", got=entry[name])
+        document.doubt((*key, name), f"exactly one bound: {given[0]} is given too", got=entry[name])
 
 
 def _check_window(clock: _Clock, key: Key, entry: Mapping[str, Any]) -> None:
@@ -194,7 +193,7 @@ def _check_window(clock: _Clock, key: Key, entry: Mapping[str, Any]) -> None:
     end = clock.time((*key, "to"), entry, during_the_run=False)
     if end is not None and end <= (start or 0):
         from_text = as_text(entry["from"]) if "from" in entry else "the start"
-        clock.document.complain((*key, "to"), f"expected a time after {from_text}", got=as_text(entry["to"]))
+        clock.document.doubt((*key, "to"), f"expected a time after {from_text}", got=as_text(entry["to"]))
 
 
 def boundary_files(document: Document) -> dict[str, Path]:
@@ -217,14 +216,14 @@ def _boundary_file(document: Document, key: tuple[str, str], name: str) -> Path 
         path = (folder / Path(name).expanduser() if source and source.file == OVERRIDES else folder / name).resolve()
         exists = path.is_file()
     except (OSError, ValueError, RuntimeError):
-        document.complain(key, "not the name of a file", got=name)
+        document.doubt(key, "not the name of a file", got=name)
         return None
     if source and source.file != OVERRIDES and not path.is_relative_to(folder):
         hint = f"elsewhere: give it beside the file, --set {'.'.join(key)}=…"
-        document.complain(key, "leaves the scenario's folder", got=name, hint=hint)
+        document.doubt(key, "leaves the scenario's folder", got=name, hint=hint)
         return None
     if not exists:
-        near = [other.name for other in sorted(path.parent.iterdir())] if path.parent.is_dir() else []
-        document.complain(key, "no file of this name", got=name, hint=nearest(path.name, near))
+        near = [other.name for other in sorted(path.parent.glob("*")) if other.is_file()]
+        document.doubt(key, "no file of this name", got=name, hint=nearest(path.name, near))
         return None
     return path

@@ -30,6 +30,7 @@ OVERRIDES = "override"
 """What stands for the file's name where a value was given beside the file."""
 
 _POSITION = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
+_NAMES = re.compile(r"\('[^()]*'\,?\)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -75,6 +76,16 @@ class Document:
         mark = (visible(spot.excerpt), spot.column, spot.width) if spot else ("", 0, 0)
         return Problem(written(key), message, got, hint, file, line, *mark, warning=warning)
 
+    def has_problem(self, key: Key) -> bool:
+        """Whether something is noted at this very key."""
+        path = self.problem(key, "").path
+        return any(problem.path == path for problem in self.problems)
+
+    def doubt(self, key: Key, message: str, **more: Any) -> None:
+        """Note a problem, unless something is wrong with this key already: one word about a value is enough."""
+        if not self.has_problem(key):
+            self.complain(key, message, **more)
+
     def complain(self, key: Key, message: str, **more: Any) -> None:
         """Note a problem once."""
         if self.full:
@@ -91,6 +102,8 @@ def visible(text: str) -> str:
 
 def load(path: Path, file: str, overrides: Mapping[str, Any]) -> Document:
     """The document of a file, with its parents and overrides. Raise ScenarioError if it cannot be read."""
+    if "\0" in str(path):
+        raise _refuse("not the name of a file", visible(file))
     return _finish(_Chain(tree_of(path.parent.resolve())).load(path, file), overrides)
 
 
@@ -175,7 +188,7 @@ def _shown(file: str, name: str) -> str:
     return Path(*parts).as_posix()
 
 
-def _refuse(message: str, file: str, spot: Spot | None = None, *, path: str = "", hint: str = "") -> ScenarioError:
+def _refuse(message: str, file: str, spot: Spot | None = None, *, path: str = "file", hint: str = "") -> ScenarioError:
     mark = (spot.line, visible(spot.excerpt)[:LONGEST_LINE], spot.column, spot.width) if spot else (0, "", 0, 0)
     return ScenarioError([Problem(path, message, None, hint, file, *mark)])
 
@@ -186,9 +199,8 @@ def _read(path: Path, file: str) -> str:
             raw = stream.read(LARGEST_BYTES + 1)
     except FileNotFoundError as error:
         raise _refuse("no such file", file, hint=nearest(path.name, _neighbours(path))) from error
-    except (OSError, ValueError) as error:
-        # A ValueError is a name with a NUL in it.
-        raise _refuse(f"cannot be read: {getattr(error, 'strerror', None) or error}", file) from error
+    except OSError as error:
+        raise _refuse(f"cannot be read: {error.strerror or error}", file) from error
     if len(raw) > LARGEST_BYTES:
         raise _refuse(f"larger than {LARGEST_BYTES // 1_000_000} MB, which no scenario needs", file)
     try:
@@ -225,7 +237,7 @@ def _syntax_error(message: str, file: str, lines: Lines, text: str) -> ScenarioE
     """The one problem ``tomllib`` reports, at its line."""
     where = _POSITION.search(message)
     line, column = (int(where[1]), int(where[2])) if where and where[1] else (text.count("\n") + 1, 1)
-    said = _POSITION.sub("", message)
+    said = _NAMES.sub(lambda names: written(tuple(re.findall(r"'([^']*)'", names[0]))), _POSITION.sub("", message))
     spot = lines.line(line)
     if not spot.excerpt.strip() and line > 1:
         # The end of the text: what is missing belongs to the last line that says something.
@@ -234,7 +246,8 @@ def _syntax_error(message: str, file: str, lines: Lines, text: str) -> ScenarioE
     elif column > len(spot.excerpt):
         column = max(1, len(spot.excerpt))
     hint = 'a line is key = value; texts stand in "quotes", and every key and table appears once'
-    return _refuse(f"not TOML: {said[:1].lower()}{said[1:]}", file, lines.line(line, max(column - 1, 0), 1), hint=hint)
+    mark = lines.line(line, max(column - 1, 0), 1)
+    return _refuse(f"not TOML: {said[:1].lower()}{said[1:]}", file, mark, path="syntax", hint=hint)
 
 
 def _merge(parent: Document, into: dict[str, Any], child: Document, data: dict[str, Any], key: Key) -> None:
@@ -274,7 +287,8 @@ def _override(document: Document, path: str, value: object) -> None:
         return
     place: Any = document.data
     for depth, part in enumerate(key[:-1], start=1):
-        inner = _inside(place, part, create=not (key[0] == "site" and depth in (2, 3)))
+        may_create = isinstance(key[depth], str) and not (key[0] == "site" and depth in (2, 3))
+        inner = _inside(place, part, create=may_create)
         if inner is None:
             document.sources[key[:depth]] = _override_source(key, value)
             names = (

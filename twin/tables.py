@@ -77,7 +77,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
     "store": {
         "bus": _index(), "block": _index(), "cells": _param(), "q_ah": _param(),
         "r0_ohm": _param(), "r1_ohm": _param(), "r2_ohm": _param(),
-        "pcs_rated_w": _param(), "pcs_loss_0": _param(), "pcs_loss_1": _param(), "pcs_loss_2": _param(),
+        "pcs_rated_w": _param(), "s_rated_va": _param(), "pcs_loss_0": _param(), "pcs_loss_1": _param(), "pcs_loss_2": _param(),
         "standby_w": _param(), "soc_min": _param(), "soc_max": _param(),
         "c_cell_j_k": _param(), "c_cool_j_k": _param(), "g_on_w_k": _param(), "g_off_w_k": _param(),
         "g_ambient_w_k": _param(), "chiller_w": _param(), "chiller_cop": _param(), "aux_w": _param(), "pump_w": _param(),
@@ -90,7 +90,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "age_s": _state(), "total_ah": _state(),
         "emf_v": _out(), "r_ohm": _out(), "discharge_w": _out(), "charge_w": _out(), "p_w": _out(), "i_a": _out(),
         "v_cell": _out(), "loss_w": _out(), "heat_w": _out(), "alive": _out(), "chilled_w": _out(), "drawn_w": _out(),
-        "off_w": _out(),
+        "off_w": _out(), "q_var": _out(), "q_room_var": _out(),
     },
     # sums over the containers of a battery block
     "block": {"p_w": _out(), "soc": _out(), "cell_max_c": _out(), "soh": _out(), "q_ah": _out()},
@@ -143,7 +143,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
     # power share each tier of jobs is allowed, multiples of 1/1024, and what the queue was last told; four rows
     "tier": {"cap": _state(1.0), "told": _state(1.0), "dynamic_w": _out()},
     # energised islands of the network, by the number the power flow gives them
-    "island": {"loss_w": _state()},
+    "island": {"loss_w": _state(), "loss_var": _state()},
     # site roll-up, one row; the kernel fills it
     "site": {
         "grid_w": _out(), "grid_var": _out(), "solar_w": _out(), "solar_available_w": _out(), "curtailed_w": _out(),
@@ -168,7 +168,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         )
     },
     # results of the power flow, in the order of Plan.bus_list and Plan.branches
-    "bus": {"vm_pu": _state(1.0), "alive": _state(1.0)},
+    "bus": {"vm_pu": _state(1.0), "alive": _state(1.0), "tied": _state(1.0)},
     "branch": {"loading_pu": _out(), "p_from_w": _out(), "q_from_var": _out(), "loss_w": _out()},
 }  # fmt: skip
 """Every table and column the plant knows."""

@@ -18,16 +18,16 @@ Span = tuple[int, int, int, int]
 
 DEEPEST = 50
 """Levels of nesting a file may have."""
-MOST_KEYS = 50_000
+MOST_KEYS = 30_000
 """Names of keys and list elements a file may hold, so that reading takes a second at most; the project's own site
-holds a fiftieth of that."""
+holds a hundredth of that."""
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _BASIC = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 _LITERAL = re.compile(r"'[^'\n]*'")
 _LONG_BASIC = re.compile(r'"""(?:[^\\]|\\.)*?"""(?:"{0,2})', re.DOTALL)
 _LONG_LITERAL = re.compile(r"'''.*?'''(?:'{0,2})", re.DOTALL)
-_SCALAR = re.compile(r"[^,\]}#\n]+")
+_SCALAR = re.compile(r"""[^,\]}\n#"'][^,\]}#\n]*""")
 _BLANK = re.compile(r"(?:[ \t\n]+|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")
 _STEP = re.compile(r"""\.?(?:([^.\[\]"]+)|"((?:[^"\\]|\\.)*)")|\[(\d+)\]""")

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 REACHED, GUARD, JOB, CHUNK, FAILED, WEATHER, AUDIT_FAILED, JOBS_FULL = range(8)
 """Why the plant came back: the numbers of ``Reason`` in ext/plant.pxd."""
 LISTENED = "topology"
+LOST_ROW = 1000
+"""Cause number of a job lost with row group k: this plus k; below it are the queue's own causes."""
 
 
 class World(Verbs):
@@ -378,15 +380,10 @@ class World(Verbs):
         if len(records["id"]):
             self.sink.jobs(records)
 
-    def lose_row(self, row: int, cause: int | None) -> list[int]:
-        """Stop every job on a row group and take it out of service."""
-        hit = list(self.queue.lose_group(row, cause or 0))
+    def lose_row(self, row: int) -> list[int]:
+        """Stop every job on a row group and take it out of service; the jobs that were hit."""
+        hit = [int(job) for job in self.queue.lose_group(row, LOST_ROW + row)]
         self.queue.set_group_online(row, False)
-        if hit:
-            self.emit(
-                "jobs lost", self.plan.row_names[row], f"{len(hit)} jobs stopped with their row group", priority=0,
-                value=float(len(hit)), cause=cause,
-            )  # fmt: skip
         return hit
 
     def restore_row(self, row: int) -> None:

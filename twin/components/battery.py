@@ -59,6 +59,7 @@ class Battery(Component, kind="battery"):
     chiller_cop_factor: float = quantity(3.2, "chiller coefficient of performance at 35 °C", gt=1, source="from memory")
     standby_kw: float = quantity(2.0, "power conversion at rest, per container", ge=0, source="from memory")
     aux_kw: float = quantity(1.5, "management and pumps at rest, per container", ge=0, source="1–2 kW, from memory")
+    apparent_share: float = quantity(1.1, "apparent over active power rating of the converters", ge=1, source="from memory")
     trip_cell_c: float = quantity(60.0, "cell temperature at which a container trips", gt=45, source="from memory")
     bms_trips_per_year: float = quantity(0.5, "false trips of a container", ge=0, source="from memory")
     bms_repair_h: float = quantity(8.0, "mean time to clear one", gt=0, source="from memory")
@@ -100,7 +101,7 @@ class Battery(Component, kind="battery"):
         # PCS: loss/rated = 0.0045 + 0.0035 p + 0.0095 p², η(1) = 98.3 %, η(0.1) = 95 % (Notton's form, from memory)
         index = plan.add(
             "store", bus=bus, block=block, cells=cells, q_ah=CELL_AH, r0_ohm=self.r0_mohm * 1e-3,
-            r1_ohm=self.r1_mohm * 1e-3, r2_ohm=self.r2_mohm * 1e-3, pcs_rated_w=rated_w, pcs_loss_0=0.0045,
+            r1_ohm=self.r1_mohm * 1e-3, r2_ohm=self.r2_mohm * 1e-3, pcs_rated_w=rated_w, s_rated_va=self.apparent_share * rated_w, pcs_loss_0=0.0045,
             pcs_loss_1=0.0035, pcs_loss_2=0.0095, standby_w=self.standby_kw * 1e3, soc_min=self.soc_min_share,
             soc_max=self.soc_max_share, c_cell_j_k=cells * self.cell_kg * self.cell_heat_j_kg_k,
             c_cool_j_k=400.0 * scale * 1040.0 * 3600.0, g_on_w_k=self.coolant_kw_k * 1e3 * scale,

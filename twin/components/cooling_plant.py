@@ -86,6 +86,9 @@ class CoolingPlant(Component, kind="cooling_plant"):
         }  # fmt: skip
         plan.rows["loop"][index].update(values)
         plan.components_at[self.name] = index
+        plan.depend(self.hall, self.name)
+        for row in range(*plan.halls[self.hall]):
+            plan.depend(plan.row_names[row], self.name)
         self._add_channels(plan, index)
         self._add_assets(plan, index)
 

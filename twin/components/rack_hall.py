@@ -156,7 +156,7 @@ class RackHall(Component, kind="rack_hall"):
         self._guard_row(plan, name, index)
         places = {"in_service": (Place("row", "commissioned", index),)}
         boards = tuple(plan.bus_list[int(plan.rows["board"][k]["bus"])].name for k in (a, b))
-        plan.asset(Asset(name, "row", self.name, (), places, (*boards, self.name)))
+        plan.asset(Asset(name, "row", self.name, (), places, boards))
 
     def _guard_row(self, plan: Plan, name: str, index: int) -> None:
         limits = (
@@ -267,13 +267,13 @@ class RackHall(Component, kind="rack_hall"):
         if not new:
             return
         why = {"trip": "GPUs too hot", "hot": "coolant supply too hot", "bbu": "no supply, rack batteries empty"}[what]
-        seq = world.emit(
-            "stop", self.name, f"{self._rows_text(new, world)} stopped: {why}", priority=1, value=value, cause=cause
-        )
+        lost = 0
         for row in new:
             world.put(Place("row", "tripped", row), 1.0)
-            world.lose_row(row, seq)
+            lost += len(world.lose_row(row))
             me.data["stopped"][str(row)] = what
+        text = f"{self._rows_text(new, world)} stopped: {why}; {lost} jobs lost"
+        seq = world.emit("stop", self.name, text, priority=1, value=value, cause=cause)
         world.stand(self.name, seq)
         me.task("restart", world.now + RESTART_MS)
 
@@ -325,8 +325,11 @@ class RackHall(Component, kind="rack_hall"):
         """A failed row group (or hall) stops at once and loses its jobs; repaired, it returns."""
         first, last = world.plan.halls[self.name]
         rows = range(first, last) if asset.name == self.name else [self._row_index(world, asset.name)]
+        lost = 0
         for row in rows:
             if verb == "fail":
-                world.lose_row(row, cause)
+                lost += len(world.lose_row(row))
             else:
                 world.restore_row(row)
+        if lost:
+            world.emit("jobs lost", asset.name, f"{lost} jobs lost", priority=3, value=float(lost), cause=cause)

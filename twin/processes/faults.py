@@ -7,6 +7,7 @@ queue core, which places them at their exact millisecond.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -119,14 +120,13 @@ def rack_faults(world: World, me: Actor) -> Behaviour:
         yield world.wait(me)
         world.take(me)
         hall = world.component(me.data["owner"])
-        first, last = world.plan.halls[hall.name]
-        racks = [rack for rack, row in enumerate(world.plan.racks) if first <= row < last]
         if world.scenario.faults.random:
-            draw_rack_faults(world, me.name, racks, hall.rack_failures_per_year, hall.rack_repair_h)
+            first, last = (bisect_left(world.plan.racks, row) for row in world.plan.halls[hall.name])
+            draw_rack_faults(world, me.name, range(first, last), hall.rack_failures_per_year, hall.rack_repair_h)
         world.wake(me, world.now + MS_PER_DAY)
 
 
-def draw_rack_faults(world: World, stream: str, racks: list[int], per_year: float, repair_h: float) -> None:
+def draw_rack_faults(world: World, stream: str, racks: range, per_year: float, repair_h: float) -> None:
     """A day of faults from a Poisson process over ``racks``, by inverse CDF, sorted by time."""
     random = world.random(stream, "rack")
     mean_gap_ms = HOURS_PER_YEAR * MS_PER_HOUR / (per_year * len(racks)) if per_year > 0.0 else math.inf
