@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from twin.component import Behaviour, Component, quantity
 from twin.components.branches import add_branch
 from twin.plan import Branch, Plan
-from twin.world import Actor, World
+
+if TYPE_CHECKING:
+    from twin.actors import Actor
+    from twin.world import World
 
 
 class Breaker(Component, kind="breaker"):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from twin.component import Behaviour, Component, quantity
 from twin.components.branches import add_branch, transformer_branch, watch_loading
 from twin.plan import Plan
-from twin.world import Actor, World
+
+if TYPE_CHECKING:
+    from twin.actors import Actor
+    from twin.world import World
 
 
 class Transformer(Component, kind="transformer"):
@@ -55,7 +60,8 @@ class Transformer(Component, kind="transformer"):
                 priority = 1 if limit > 1.05 else 2
                 loading = world.guard_value(alarm)
                 seq = world.emit(
-                    "overload", self.name, f"above {limit:.0%} of {self.sn_mva:g} MVA", priority=priority, value=loading,
+                    "overload", self.name, f"above {limit:.0%} of {self.sn_mva:g} MVA", priority=priority,
+                    value=loading,
                     cause=world.cause_of(self.name),
                 )  # fmt: skip
                 if limit >= self.trip_loading_pu:
