@@ -403,6 +403,7 @@ class Run:
             "sim_time": self.now, "start_time": self.scenario.timestamp(0), "end_time": self.end,
             "done": plant.now_ms / self.scenario.horizon_ms, "fine": plant.now_ms < plant.fine_end_ms,
             "step_s": (plant.fine_step_ms if plant.now_ms < plant.fine_end_ms else plant.grid_ms) / 1000.0,
+            "n_events": sum(self._recorder.event_counts.values()),
             "events": [(self.scenario.timestamp(e.time_ms), e.priority, e.asset, e.text) for e in self.world.recent],
             "open_alarms": len(self.world.standing), "rss_mb": peak_rss_mb(),
         }  # fmt: skip

@@ -205,12 +205,22 @@ class Verbs:
         return int(self.emit("set", name, f"set to {value:g} {found.unit}", priority=0, value=value, cause=cause))
 
     def commission(self: Any, name: str, *, in_service: bool) -> None:
-        """Bring a component into service, or hold it back before it is built."""
+        """Bring a component into service and connect it, or hold it back before it is built."""
         asset = self.plan.assets[name]
         for place in asset.places.get("commission", ()):
             self.put(place, 1.0 if in_service else 0.0)
             if place.table == "row":
                 self.queue.set_group_online(place.index, in_service)
+        for branch in asset.switches:
+            self.network.set_closed(self._branch_index(branch), in_service and self.plan.branches[branch].closed)
+
+        if self.plan.buses.get(asset.bus) in self.plan.forming and asset.kind != "grid_tie":
+            self.set_forming(asset.bus, in_service)
+
+    def commissioned(self: Any, name: str) -> bool:
+        """Whether the component is built and in service."""
+        places = self.plan.assets[name].places.get("commission", ())
+        return not places or bool(self.arena.get(places[0]) > 0.0)
 
 
 def _number(seq: Any) -> int | None:

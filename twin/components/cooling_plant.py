@@ -197,6 +197,8 @@ class CoolingPlant(Component, kind="cooling_plant"):
         world.on_topology(me)
 
     def _answer(self, world: World, me: Actor, alarm: str) -> None:
+        if not world.commissioned(self.hall):
+            return
         cause = world.cause_of(self.name)
         if alarm.endswith(".warm"):
             text = "facility water above its limit"
@@ -207,6 +209,8 @@ class CoolingPlant(Component, kind="cooling_plant"):
 
     def _follow_supply(self, world: World, me: Actor) -> None:
         """Without supply the fans stop at once; pumps ride on their UPS. Supply back: a staged restart."""
+        if not world.commissioned(self.hall):
+            return
         alive = world.alive(f"{self.hall}.a") or world.alive(f"{self.hall}.b")
         if me.phase == "running" and not alive:
             me.phase = "blackout"

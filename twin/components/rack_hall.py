@@ -41,7 +41,7 @@ class RackHall(Component, kind="rack_hall"):
         "r*.die_c": ("°C", "mean GPU temperature of a row group"),
         "r*.p_kw": ("kW", "power into the racks of a row group"),
     }
-    verbs = ("fail", "repair", "set")
+    verbs = ("open", "close", "trip", "fail", "repair", "set")
 
     bus_a: str = quantity(description="35 kV section that feeds side A")
     bus_b: str = quantity(description="35 kV section that feeds side B")
@@ -201,7 +201,8 @@ class RackHall(Component, kind="rack_hall"):
         first, last = plan.halls[self.name]
         rows = tuple(Place("row", "commissioned", i) for i in range(first, last))
         places = {"commission": rows, "in_service": rows}
-        plan.asset(Asset(self.name, self.kind, self.name, (), places, (self.bus_a, self.bus_b)))
+        feeders = (f"{self.name}.a.xfmr", f"{self.name}.b.xfmr")
+        plan.asset(Asset(self.name, self.kind, self.name, feeders, places, (self.bus_a, self.bus_b)))
         for side in ("a", "b"):
             watch_voltage(plan, f"{self.name}.{side}", self.name, 0.85, 1.15)
 

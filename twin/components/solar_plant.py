@@ -193,7 +193,7 @@ class SolarPlant(Component, kind="solar_plant"):
         self._plan_stow(world, me)
 
     def _trip(self, world: World, me: Actor, cause: int | None, alarm: str) -> None:
-        if self._column(world, "tripped") > 0.5:
+        if self._column(world, "tripped") > 0.5 or not world.commissioned(self.name):
             return
         self._write(world, "tripped", 1.0)
         why = "overvoltage" if alarm.endswith(".over") else "undervoltage"
