@@ -199,6 +199,8 @@ cdef class Plant:
             self.bus.tied[i] = 1.0 if self.holds_grid(self.network.island_of_bus[i]) else 0.0
             if self.bus.alive[i] == 0.0:
                 self.bus.vm_pu[i] = 0.0
+            elif self.bus.vm_pu[i] == 0.0:
+                self.bus.vm_pu[i] = 1.0  # until the next power flow: nothing may answer to a voltage of the past
         for i in range(MAX_ISLAND):  # what the islands lose is to be guessed anew
             self.loss.loss_var[i] = 0.0
 

@@ -147,7 +147,7 @@ cdef inline f64 cross_flow(f64 ua, f64 ca, f64 cw) noexcept nogil:
 cdef inline void drive_fans(LoopTable* t, i64 k, f64 set_c, f64 air_c, f64 heat_w, f64 h_s) noexcept nogil:
     """Fan speed and number of dry-cooler banks of loop ``k``: lagged towards need, staged at 85 and 60 % speed.
 
-    A bank stays on or off for at least ten minutes (PHYSICS page §4.3).
+    A bank runs for at least ten minutes before one is stopped (PHYSICS page §4.3); another may start every minute.
     """
     cdef f64 cw = max_(t.flow_w_k[k] * t.flow[k], 1.0)
     cdef f64 need = heat_w / max_(t.return_c[k] - air_c, 0.5) if t.supply_c[k] > set_c - 3.0 else 0.0
@@ -156,13 +156,12 @@ cdef inline void drive_fans(LoopTable* t, i64 k, f64 set_c, f64 air_c, f64 heat_
     cdef f64 want = t.fan[k] * min_(max_(need / max_(have, 1.0), 0.5), 2.0) + 0.02 * (t.supply_c[k] - set_c)
     t.fan[k] += (min_(max_(want, 0.1), 1.0) - t.fan[k]) * (1.0 - exp_(-h_s / 60.0))
     t.stage_s[k] = max_(t.stage_s[k] - h_s, 0.0)
-    if t.stage_s[k] <= 0.0:
-        if t.fan[k] > 0.85 and t.banks_on[k] < t.banks_in_service[k]:
-            t.banks_on[k] += 1.0
-            t.stage_s[k] = 600.0
-        elif t.fan[k] < 0.60 and t.banks_on[k] > 2.0:
-            t.banks_on[k] -= 1.0
-            t.stage_s[k] = 600.0
+    if t.fan[k] > 0.85 and t.stage_s[k] <= 540.0 and t.banks_on[k] < t.banks_in_service[k]:
+        t.banks_on[k] += 1.0
+        t.stage_s[k] = 600.0
+    elif t.fan[k] < 0.60 and t.stage_s[k] <= 0.0 and t.banks_on[k] > 2.0:
+        t.banks_on[k] -= 1.0
+        t.stage_s[k] = 600.0
     t.banks_on[k] = min_(t.banks_on[k], t.banks_in_service[k])
 
 

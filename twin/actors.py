@@ -64,24 +64,24 @@ class Wake(simpy.Event):
         super().__init__(env)
         self._ok = True
         self._value = actor
+        self.actor = actor
         self.ticket = actor.ticket
         env.schedule(self, NORMAL, at_ms - env.now)
 
     @property
     def stale(self) -> bool:
         """True when it must neither wake anybody nor cut a step."""
-        actor: Actor = self._value
-        return actor.ticket != self.ticket
+        return self.actor.ticket != self.ticket
 
 
 class Happening(simpy.Event):
     """Something the compiled world reports: a guard (the plant stands there) or a watched job (nothing is cut)."""
 
-    def __init__(self, env: simpy.Environment, at_ms: int, callback: Callable[[simpy.Event], None], value: Any) -> None:
+    def __init__(self, env: simpy.Environment, at_ms: int, act: Callable[[], None]) -> None:
         super().__init__(env)
         self._ok = True
-        self._value = value
-        self.callbacks.append(callback)
+        self._value = None
+        self.callbacks = [lambda _: act()]
         env.schedule(self, URGENT, at_ms - env.now)
 
 
@@ -105,7 +105,6 @@ class Clock(simpy.Environment):
             heappop(self._queue)
         return None
 
-
     def next_ms(self) -> int | None:
         """Time of the next event that counts, or None."""
         return None if self.head() is None else int(self._queue[0][0])
@@ -114,7 +113,7 @@ class Clock(simpy.Environment):
         """Process the next event, after the plant has caught up with it."""
         while (event := self.head()) is not None:
             due = int(self._queue[0][0])
-            exact = isinstance(event, Wake) and event.value.cuts
+            exact = isinstance(event, Wake) and event.actor.cuts
             if self._catch_up(due, exact):
                 break
         super().step()

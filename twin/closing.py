@@ -50,10 +50,12 @@ def _summary(run: Run) -> dict[str, Any]:
     gpu = queue.gpu_ledger()
     cpu_s = time.process_time() - run._cpu_start
     speed = {
-        "simulated_s": (world.plant.now_ms - run._simulated_before_ms) / 1000.0, "cpu_s": cpu_s, "peak_rss_mb": peak_rss_mb(),
+        "simulated_s": (world.plant.now_ms - run._simulated_before_ms) / 1000.0, "cpu_s": cpu_s,
+        "peak_rss_mb": peak_rss_mb(),
     }  # fmt: skip
     return summarise(
-        ledger, jobs={**counters, **run._recorder.job_totals}, queue_ledger=gpu, battery=_battery(run), events=run._recorder.event_counts,
+        ledger, jobs={**counters, **run._recorder.job_totals}, queue_ledger=gpu, battery=_battery(run),
+        events=run._recorder.event_counts,
         fine_windows=int(ledger["windows"]), speed=speed, scenario_digest=run.scenario.digest,
         audit={"largest_mismatch_pu": ledger["worst_mismatch_pu"]},
     )  # fmt: skip

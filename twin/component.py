@@ -18,8 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from twin.quantities import unit_of
 
 if TYPE_CHECKING:
+    from twin.actors import Actor
     from twin.plan import Plan
-    from twin.world import Actor, World
+    from twin.world import World
 
 Behaviour = Generator[Any, Any, None]
 
@@ -37,7 +38,7 @@ def quantity(
     ``total=True`` marks a bank's total, such as ``energy_mwh``, which is spread over the ``count`` members. A default
     without a source is a choice of this model, not a measurement.
     """
-    extra = {"source": source, "total": total}
+    extra: dict[str, Any] = {"source": source, "total": total}
     return Field(default, description=description, json_schema_extra=extra, **limits)
 
 

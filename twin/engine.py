@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twin import _core
+from twin.components.solar_plant import SolarPlant
 from twin.globs import matches
 from twin.plan import GUARD_MODES, Arena, Plan
 from twin.quantities import MS_PER_DAY, MS_PER_MIN
@@ -85,8 +86,8 @@ class Engine:
             scenario.weather, place, scenario.start_ms, minutes, seed=scenario.run.seed, base_dir=scenario.base_dir,
             cache_dir=cache_dir,
         )  # fmt: skip
-        mounting = next((c.mounting for c in scenario.components if c.kind == "solar_plant"), "tracker")
-        design = SolarDesign(n_blocks=max(self.plan.profiles, 1), mounting=mounting)
+        blocks = [component for component in scenario.components if isinstance(component, SolarPlant)]
+        design = SolarDesign(n_blocks=max(len(blocks), 1), mounting=blocks[0].mounting if blocks else "tracker")
         self.solar: SolarField = solar_for(self.weather, place, design, seed=scenario.run.seed, cache_dir=cache_dir)
         gpus = len(self.plan.racks) * self.plan.gpus_per_rack
         self.jobs = job_stream(
@@ -156,10 +157,12 @@ class Engine:
             return WeatherDay(0.0, 0.0, 0.0)
         column = self.weather.columns
         rain = float(np.sum(column["rain_mm_h"][first:last], dtype=np.float64)) / 60.0
-        return WeatherDay(rain, float(column["dust_mg_m3"][first:last].max()), float(column["gust_m_s"][first:last].max()))
+        return WeatherDay(
+            rain, float(column["dust_mg_m3"][first:last].max()), float(column["gust_m_s"][first:last].max())
+        )
 
     def next_weather(self, name: str, limit: float, *, above: bool, after_ms: int) -> int | None:
-        """First minute after ``after_ms`` whose value is above (or not above) ``limit``, as ms; None if there is none."""
+        """First minute after ``after_ms`` whose value is above (or not above) ``limit``, as ms, or None."""
         first = after_ms // MS_PER_MIN + 1
         column = self.weather.columns[name]
         while first < self.weather.n:

@@ -34,6 +34,10 @@ class Place:
     index: int = 0
 
 
+Kind = Literal["mean", "state"]
+"""A power is the mean over its interval, a state its value at the end."""
+
+
 @dataclass(frozen=True)
 class Channel:
     """A recorded quantity: value = number at ``place`` × ``scale``."""
@@ -42,7 +46,7 @@ class Channel:
     place: Place
     unit: str
     description: str
-    kind: Literal["mean", "state"] = "mean"
+    kind: Kind = "mean"
     scale: float = 1.0
     site: bool = False
     """True for the site roll-up, which is recorded every minute."""
@@ -226,7 +230,7 @@ class Plan:
         unit: str,
         description: str,
         *,
-        kind: Literal["mean", "state"] = "mean",
+        kind: Kind = "mean",
         scale: float = 1.0,
         site: bool = False,
         fine: bool = False,

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -41,12 +41,11 @@ KIND_STATE, KIND_INPUT, KIND_OUTPUT = "state", "input", "output"
 
 
 def cache_dir() -> Path | None:
-    """Where weather and solar profiles are kept between runs: ``$TWIN_CACHE``, else the user's cache; ``off`` for none."""
+    """Where weather and solar profiles are kept: ``$TWIN_CACHE``, else the user's cache; ``off`` for nowhere."""
     named = os.environ.get(CACHE_VARIABLE)
     if named == "off":
         return None
-    base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "twin"
-    return base
+    return Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "twin"
 
 
 class _Scratch:
@@ -122,7 +121,8 @@ class Run:
 
         return {
             "title": self.scenario.title, "scenario_digest": self.scenario.digest, "seed": self.scenario.run.seed,
-            "version": __version__, "isa": _core.isa, "boundary": self._boundary(), "horizon_ms": self.scenario.horizon_ms,
+            "version": __version__, "isa": _core.isa, "boundary": self._boundary(),
+            "horizon_ms": self.scenario.horizon_ms,
             "step_s": self.scenario.run.step_s, "utc_offset_ms": self.scenario.utc_offset_ms,
         }  # fmt: skip
 
@@ -190,7 +190,7 @@ class Run:
     def _text_ms(self, text: str) -> int:
         """A duration such as ``"6h"`` counts from now; ISO text is a time, on the site's clock without an offset."""
         try:
-            return self.world.plant.now_ms + duration_ms(text)
+            return int(self.world.plant.now_ms) + duration_ms(text)
         except ValueError:
             pass
         try:
@@ -206,7 +206,9 @@ class Run:
                 "stopping there would change the last bits"
             )
         if target < self.world.plant.now_ms:
-            raise RunError(f"{self.scenario.timestamp(target)} lies before {self.now}: a run cannot go back; restore a snapshot")
+            raise RunError(
+                f"{self.scenario.timestamp(target)} lies before {self.now}: a run cannot go back; restore a snapshot"
+            )
         if target > self.scenario.horizon_ms:
             raise RunError(f"{self.scenario.timestamp(target)} lies after the end of the run, {self.end}")
 
@@ -215,7 +217,7 @@ class Run:
         """End of the scenario, UTC."""
         return self.scenario.timestamp(self.scenario.horizon_ms)
 
-    def advance(self, until: Any, stop_on_watch: bool = False) -> pd.Timestamp:  # noqa: FBT001, FBT002 - DESIGN's signature
+    def advance(self, until: Any, stop_on_watch: bool = False) -> pd.Timestamp:
         """Go on to ``until``: a Timestamp, ISO text, or a timedelta from now, on a grid line. Return the time reached.
 
         Events at exactly ``until`` belong to the next call. With ``stop_on_watch`` it returns at the first event of a
@@ -251,7 +253,8 @@ class Run:
         import pandas as pd
 
         rows = [
-            (c.name, c.unit, KIND_STATE if c.kind == "state" else KIND_OUTPUT, self._channel_value(c.name), -np.inf, np.inf, c.description)
+            (c.name, c.unit, KIND_STATE if c.kind == "state" else KIND_OUTPUT, self._channel_value(c.name), -np.inf,
+            np.inf, c.description)
             for c in self.engine.channels
         ] + [
             (i.name, i.unit, KIND_INPUT, self.world.input_value(i.name), i.minimum, i.maximum, i.description)
@@ -264,14 +267,16 @@ class Run:
         if channel is None:
             if name in self.site.plan.inputs:
                 return self.world.input_value(name)
-            raise RunError(f"no variable named {name!r}; {nearest(name, {**self.site.plan.channels, **self.site.plan.inputs})}")
+            raise RunError(
+                f"no variable named {name!r}; {nearest(name, {**self.site.plan.channels, **self.site.plan.inputs})}"
+            )
         return float(self.engine.arena.get(channel.place) * channel.scale)
 
     @overload
     def read(self, names: str) -> float: ...
     @overload
-    def read(self, names: Sequence[str]) -> npt.NDArray[np.float64]: ...
-    def read(self, names: str | Sequence[str]) -> float | npt.NDArray[np.float64]:
+    def read(self, names: list[str] | tuple[str, ...]) -> npt.NDArray[np.float64]: ...
+    def read(self, names: str | list[str] | tuple[str, ...]) -> float | npt.NDArray[np.float64]:
         """The present value of a variable, or an array of them in the order of ``names``."""
         if isinstance(names, str):
             return self._channel_value(names)
@@ -281,8 +286,10 @@ class Run:
         """Set an input from now on; several writes act in the order written."""
         self._inject("set", name, float(value), self.world.plant.now_ms, 0)
 
-    def inject(self, verb: str, what: str, value: float | None = None, after: str = "0s", duration: str | None = None) -> None:
-        """Do ``verb`` to ``what`` in ``after`` from now, undone after ``duration``: the verbs of a scenario's timeline."""
+    def inject(
+        self, verb: str, what: str, value: float | None = None, after: str = "0s", duration: str | None = None
+    ) -> None:
+        """Do a verb of the timeline to ``what`` in ``after`` from now; undo it after ``duration``."""
         if verb not in VERBS:
             raise RunError(f"no verb {verb!r}; there are {', '.join(VERBS)}")
         if verb != "set" and what not in self.site.plan.assets:
@@ -330,9 +337,11 @@ class Run:
 
     def _pack(self, more: dict[str, Any]) -> bytes:
         header = {
-            "scenario": self.scenario.to_toml(), "scenario_digest": self.scenario.digest, "boundary": self._boundary(),
+            "scenario": self.scenario.to_toml(), "scenario_digest": self.scenario.digest,
+            "boundary": self._boundary(),
             "base_dir": str(self.scenario.base_dir),
-            "files": {name: str(path) for name, path in self.scenario.boundary.items()}, "clocks": self.engine.plant.clocks(), "world": self.world.state(),
+            "files": {name: str(path) for name, path in self.scenario.boundary.items()},
+            "clocks": self.engine.plant.clocks(), "world": self.world.state(),
             "watch": self.world.watch_text, **more,
         }  # fmt: skip
         return snapshot.pack(header, self.engine.buffers_state())
@@ -404,6 +413,7 @@ class Run:
             "sim_time": self.now, "start_time": self.scenario.timestamp(0), "end_time": self.end,
             "done": plant.now_ms / self.scenario.horizon_ms, "fine": plant.now_ms < plant.fine_end_ms,
             "step_s": (plant.fine_step_ms if plant.now_ms < plant.fine_end_ms else plant.grid_ms) / 1000.0,
+            "n_events": sum(self._recorder.event_counts.values()),
             "events": [(self.scenario.timestamp(e.time_ms), e.priority, e.asset, e.text) for e in self.world.recent],
             "open_alarms": len(self.world.standing), "rss_mb": peak_rss_mb(),
         }  # fmt: skip

@@ -9,7 +9,7 @@ import networkx as nx
 
 from twin.errors import Problem, SiteError
 from twin.globs import matches
-from twin.plan import Place, Plan, nearest
+from twin.plan import Kind, Place, Plan, nearest
 
 if TYPE_CHECKING:
     from twin.network import Network
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MW = 1e-6
 
-SITE_CHANNELS: tuple[tuple[str, str, str, float, str, str], ...] = (
+SITE_CHANNELS: tuple[tuple[str, str, str, float, Kind, str], ...] = (
     ("grid.p_mw", "grid_w", "MW", MW, "mean", "power from the grid, import positive"),
     ("solar.p_mw", "solar_w", "MW", MW, "mean", "solar power delivered"),
     ("solar.available_mw", "solar_available_w", "MW", MW, "mean", "solar power that could be delivered"),
@@ -72,7 +72,7 @@ def build(scenario: Scenario) -> Site:
     for component in sorted(scenario.components, key=lambda component: component.kind == "cooling_plant"):
         component.lower(plan)
     for name, column, unit, scale, kind, text in SITE_CHANNELS:
-        plan.channel(name, Place("site", column), unit, text, scale=scale, kind=kind, site=True, fine=True)  # type: ignore[arg-type]
+        plan.channel(name, Place("site", column), unit, text, scale=scale, kind=kind, site=True, fine=True)
     _check_limits(plan)
     if not plan.problems:
         _check_loops(plan)
@@ -108,13 +108,13 @@ def _check_islands(plan: Plan) -> None:
             names = [plan.bus_list[bus].name for bus in sorted(island)]
             owner = plan.bus_list[min(island)].asset
             kind = plan.assets[owner].kind if owner in plan.assets else "bus"
-            shown = ", ".join(names[:4]) + (f" … ({len(names)} buses)" if len(names) > 4 else "")  # noqa: PLR2004
+            shown = ", ".join(names[:4]) + (f" … ({len(names)} buses)" if len(names) > 4 else "")
             plan.problem(f"{kind}.{owner}", "an island without a source", shown, "close a switch or connect it")
 
 
 def _check_names(scenario: Scenario, plan: Plan) -> None:
     """Names in timeline, commissioning, expectations and windows must be there."""
-    
+
     for i, entry in enumerate(scenario.timeline):
         known = plan.inputs if entry.do == "set" else plan.assets
         if entry.what not in known:
@@ -131,10 +131,17 @@ def _check_names(scenario: Scenario, plan: Plan) -> None:
     for i, window in enumerate(scenario.record.window):
         for pattern in window.channels:
             if not any(matches(name, pattern) for name in plan.channels):
-                plan.problem(f"record.window[{i}].channels", "matches no channel", pattern, nearest(pattern, plan.channels))
+                plan.problem(
+                    f"record.window[{i}].channels", "matches no channel", pattern, nearest(pattern, plan.channels)
+                )
     for i, group in enumerate(scenario.commissioning):
         if not any(matches(name, group.what) and asset.places.get("commission") for name, asset in plan.assets.items()):
-            plan.problem(f"commission[{i}].what", "matches nothing that can be commissioned", group.what, nearest(group.what, plan.assets))
+            plan.problem(
+                f"commission[{i}].what",
+                "matches nothing that can be commissioned",
+                group.what,
+                nearest(group.what, plan.assets),
+            )
 
 
 def _located(scenario: Scenario, problem: Problem) -> Problem:
@@ -159,7 +166,8 @@ def _graph(plan: Plan) -> nx.MultiGraph[str]:
     for branch in plan.branches.values():
         ends = plan.bus_list[branch.from_bus].name, plan.bus_list[branch.to_bus].name
         graph.add_edge(
-            *ends, key=branch.name, name=branch.name, **{"from": ends[0]}, closed=branch.closed, rate_mva=branch.rate_mva,
+            *ends, key=branch.name, name=branch.name, **{"from": ends[0]}, closed=branch.closed,
+            rate_mva=branch.rate_mva,
             asset=branch.asset, kind=branch.kind, **branch.attributes,
         )  # fmt: skip
     return graph

@@ -34,17 +34,17 @@ class Verbs:
         Raise RunError for a verb the asset does not know, or a name that is not there.
         """
         if verb == "set":
-            return self._set(what, value, cause)
+            return _number(self._set(what, value, cause))
         asset = self.plan.assets.get(what)
         if asset is None:
             hint = nearest(what, self.plan.assets)
             raise RunError(f"no asset named {what!r}{'; ' + hint if hint else ''}")
         if verb in ("open", "trip", "close"):
-            return self._switch(asset, verb, cause, text)
+            return _number(self._switch(asset, verb, cause, text))
         if verb == "derate":
-            return self._derate(asset, value, cause)
+            return _number(self._derate(asset, value, cause))
         if verb in ("fail", "repair"):
-            return self._serve(asset, verb, cause, quiet)
+            return _number(self._serve(asset, verb, cause, quiet))
         raise RunError(f"no verb {verb!r}; there are {', '.join(VERBS)}")
 
     # ------------------------------------------------------------------ switches
@@ -123,7 +123,11 @@ class Verbs:
     def _serve(self: Any, asset: Asset, verb: str, cause: int | None, quiet: bool) -> int | None:
         failing = verb == "fail"
         if failing == (asset.name in self.failed_assets):
-            return None if quiet else int(self.emit(verb, asset.name, f"already {'failed' if failing else 'in service'}", cause=cause))
+            return (
+                None
+                if quiet
+                else int(self.emit(verb, asset.name, f"already {'failed' if failing else 'in service'}", cause=cause))
+            )
         seq = None
         if not quiet:
             words = "failed" if failing else "repaired"
@@ -166,7 +170,16 @@ class Verbs:
             raise RunError(f"derate {asset.name}: {'needs a value from 0 to 1' if places else 'it cannot be derated'}")
         for place in places:
             self.put(place, value)
-        seq = int(self.emit("derate", asset.name, f"derated to {value:.0%}", priority=0 if value == 1.0 else 3, value=value, cause=cause))
+        seq = int(
+            self.emit(
+                "derate",
+                asset.name,
+                f"derated to {value:.0%}",
+                priority=0 if value == 1.0 else 3,
+                value=value,
+                cause=cause,
+            )
+        )
         if value < 1.0:
             self.stand(asset.name, seq)
         else:
@@ -192,9 +205,23 @@ class Verbs:
         return int(self.emit("set", name, f"set to {value:g} {found.unit}", priority=0, value=value, cause=cause))
 
     def commission(self: Any, name: str, *, in_service: bool) -> None:
-        """Bring a component into service, or hold it back before it is built."""
+        """Bring a component into service and connect it, or hold it back before it is built."""
         asset = self.plan.assets[name]
         for place in asset.places.get("commission", ()):
             self.put(place, 1.0 if in_service else 0.0)
             if place.table == "row":
                 self.queue.set_group_online(place.index, in_service)
+        for branch in asset.switches:
+            self.network.set_closed(self._branch_index(branch), in_service and self.plan.branches[branch].closed)
+
+        if self.plan.buses.get(asset.bus) in self.plan.forming and asset.kind != "grid_tie":
+            self.set_forming(asset.bus, in_service)
+
+    def commissioned(self: Any, name: str) -> bool:
+        """Whether the component is built and in service."""
+        places = self.plan.assets[name].places.get("commission", ())
+        return not places or bool(self.arena.get(places[0]) > 0.0)
+
+
+def _number(seq: Any) -> int | None:
+    return None if seq is None else int(seq)

@@ -22,13 +22,12 @@ from twin._core import STATUS_TEXT
 from twin.actors import Actor, Clock, Happening, Wake
 from twin.errors import AuditError, RunError, SolveError
 from twin.globs import matches
-from twin.plan import Asset, Guard, Place, Plan
-from twin.quantities import MS_PER_DAY, MS_PER_HOUR, MS_PER_MIN
+from twin.plan import Guard, Place, Plan
+from twin.quantities import MS_PER_DAY, MS_PER_HOUR
 from twin.record import Event
 from twin.verbs import Verbs
 
 if TYPE_CHECKING:
-    from twin.component import Component
     from twin.engine import Engine
     from twin.scenario import Scenario
 
@@ -76,7 +75,7 @@ class World(Verbs):
     @property
     def now(self) -> int:
         """Milliseconds since the start of the run: the event being processed, or where the plant stands."""
-        return max(int(self.env.now), self.plant.now_ms)
+        return max(int(self.env.now), int(self.plant.now_ms))
 
     def local_hour(self, now_ms: int) -> float:
         """Hour of the site's clock, 0 ≤ h < 24."""
@@ -147,10 +146,10 @@ class World(Verbs):
     def _happened(self, at_ms: int, why: int) -> None:
         if why == JOB:
             self.watched += self.queue.take_watched()
-            Happening(self.env, max(self.queue.now_ms, int(self.env.now)), lambda _: None, None)
+            Happening(self.env, max(self.queue.now_ms, int(self.env.now)), lambda: None)
             return
         fired = [self.plan.guards[int(i)] for i in self.plant.fired_now[: self.plant.n_fired]]
-        Happening(self.env, at_ms, lambda event: self._deliver(event.value), fired)
+        Happening(self.env, at_ms, lambda: self._deliver(fired))
 
     def _deliver(self, guards: Iterable[Guard]) -> None:
         """Put each guard's name into its owner's inbox, and open a fine window where one of them asks for it."""
@@ -169,7 +168,7 @@ class World(Verbs):
                 f"solve failed at {self.scenario.timestamp(at_ms)}, {element}: {STATUS_TEXT[status]}; run `twin check`"
             )
         name = self.plan.bus_list[bus].name
-        Happening(self.env, at_ms, lambda event: self.black_out(*event.value), (status, name))
+        Happening(self.env, at_ms, lambda: self.black_out(status, name))
 
     def tell(self, name: str, message: str) -> None:
         """Put a message into an actor's inbox and wake it."""
@@ -183,7 +182,7 @@ class World(Verbs):
 
     def guard_value(self, name: str) -> float:
         """Value that the guard watches, now."""
-        return self.arena.get(self.plan.guards[self._guard_index[name]].place)
+        return float(self.arena.get(self.plan.guards[self._guard_index[name]].place))
 
     def guard_limit(self, name: str) -> float:
         """Limit of the guard."""
@@ -235,14 +234,15 @@ class World(Verbs):
         return event
 
     def _plan_wake(self, me: Actor) -> None:
-        assert me.wake_at is not None  # noqa: S101 - callers have checked
+        if me.wake_at is None:
+            return
         self._planned[me.name] = me.ticket
         wake = Wake(self.env, me, max(me.wake_at, int(self.env.now)))
-        wake.callbacks.append(self._on_wake)
+        wake.callbacks = [lambda _: self._on_wake(wake)]
 
-    def _on_wake(self, event: simpy.Event) -> None:
-        actor: Actor = event.value
-        if event.ticket != actor.ticket:  # type: ignore[attr-defined]
+    def _on_wake(self, wake: Wake) -> None:
+        actor = wake.actor
+        if wake.stale:
             return
         actor.fired = actor.ticket
         waiting = self._waiting.pop(actor.name, None)
@@ -321,7 +321,7 @@ class World(Verbs):
         if name in self.standing:
             return self.standing[name]
         asset = self.plan.assets.get(name)
-        if asset is None or depth > 8:  # noqa: PLR2004 - deeper than any site
+        if asset is None or depth > 8:
             return None
         for other in (*asset.depends, asset.component, asset.bus):
             if other and other != name:

@@ -22,5 +22,11 @@ class Auxiliary(Component, kind="auxiliary"):
         index = plan.add("aux", bus=bus, demand_w=self.p_mw * 1e6)
         plan.channel(f"{self.name}.p_mw", Place("aux", "p_w", index), "MW", "power drawn", scale=1e-6)
         plan.asset(
-            Asset(self.name, self.kind, self.name, places={"in_service": (Place("aux", "in_service", index),)}, bus=self.bus)
+            Asset(
+                self.name,
+                self.kind,
+                self.name,
+                places={"in_service": (Place("aux", "in_service", index),)},
+                bus=self.bus,
+            )
         )

@@ -10,8 +10,8 @@ from twin.ageing import CALENDAR_POWER, CYCLE_POWER, calendar_rate, cycle_rate, 
 from twin.component import Behaviour, Component, quantity
 from twin.components.branches import add_branch, cable_branch, transformer_branch
 from twin.components.bus import add_bus
-from twin.plan import Asset, Guard, Place, Plan
-from twin.processes.faults import Pool, start_pool
+from twin.plan import Asset, Guard, Kind, Place, Plan
+from twin.pools import Pool, start_pool
 from twin.quantities import MS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ class Battery(Component, kind="battery"):
     soc_start_share: float = quantity(0.5, "state of charge at the start of the run", ge=0, le=1)
     soc_min_share: float = quantity(0.05, "lowest state of charge", ge=0, lt=1, source="warranty class, from memory")
     soc_max_share: float = quantity(0.95, "highest state of charge", gt=0, le=1, source="warranty class, from memory")
-    r0_mohm: float = quantity(0.40, "ohmic resistance of a cell, 25 °C", gt=0, source="10-s value, derived, PHYSICS §3.2")
+    r0_mohm: float = quantity(
+        0.40, "ohmic resistance of a cell, 25 °C", gt=0, source="10-s value, derived, PHYSICS §3.2"
+    )
     r1_mohm: float = quantity(0.06, "first RC resistance, τ = 45 s", gt=0, source="from memory")
     r2_mohm: float = quantity(0.10, "second RC resistance, τ = 1500 s", gt=0, source="from memory")
     cell_kg: float = quantity(5.6, "mass of a cell", gt=0, source="datasheet class, from memory")
@@ -59,7 +61,9 @@ class Battery(Component, kind="battery"):
     chiller_cop_factor: float = quantity(3.2, "chiller coefficient of performance at 35 °C", gt=1, source="from memory")
     standby_kw: float = quantity(2.0, "power conversion at rest, per container", ge=0, source="from memory")
     aux_kw: float = quantity(1.5, "management and pumps at rest, per container", ge=0, source="1–2 kW, from memory")
-    apparent_share: float = quantity(1.1, "apparent over active power rating of the converters", ge=1, source="from memory")
+    apparent_share: float = quantity(
+        1.1, "apparent over active power rating of the converters", ge=1, source="from memory"
+    )
     trip_cell_c: float = quantity(60.0, "cell temperature at which a container trips", gt=45, source="from memory")
     bms_trips_per_year: float = quantity(0.5, "false trips of a container", ge=0, source="from memory")
     bms_repair_h: float = quantity(8.0, "mean time to clear one", gt=0, source="from memory")
@@ -101,7 +105,8 @@ class Battery(Component, kind="battery"):
         # PCS: loss/rated = 0.0045 + 0.0035 p + 0.0095 p², η(1) = 98.3 %, η(0.1) = 95 % (Notton's form, from memory)
         index = plan.add(
             "store", bus=bus, block=block, cells=cells, q_ah=CELL_AH, r0_ohm=self.r0_mohm * 1e-3,
-            r1_ohm=self.r1_mohm * 1e-3, r2_ohm=self.r2_mohm * 1e-3, pcs_rated_w=rated_w, s_rated_va=self.apparent_share * rated_w, pcs_loss_0=0.0045,
+            r1_ohm=self.r1_mohm * 1e-3, r2_ohm=self.r2_mohm * 1e-3, pcs_rated_w=rated_w,
+            s_rated_va=self.apparent_share * rated_w, pcs_loss_0=0.0045,
             pcs_loss_1=0.0035, pcs_loss_2=0.0095, standby_w=self.standby_kw * 1e3, soc_min=self.soc_min_share,
             soc_max=self.soc_max_share, c_cell_j_k=cells * self.cell_kg * self.cell_heat_j_kg_k,
             c_cool_j_k=400.0 * scale * 1040.0 * 3600.0, g_on_w_k=self.coolant_kw_k * 1e3 * scale,
@@ -111,7 +116,9 @@ class Battery(Component, kind="battery"):
         )  # fmt: skip
         name = f"{self.name}.c{k + 1:02}"
         plan.channel(f"{name}.soc", Place("store", "soc", index), "1", self.channels["c*.soc"][1], kind="state")
-        plan.channel(f"{name}.cell_c", Place("store", "cell_c", index), "°C", self.channels["c*.cell_c"][1], kind="state")
+        plan.channel(
+            f"{name}.cell_c", Place("store", "cell_c", index), "°C", self.channels["c*.cell_c"][1], kind="state"
+        )
         plan.channel(f"{name}.p_kw", Place("store", "p_w", index), "kW", self.channels["c*.p_kw"][1], scale=1e-3)
         place = Place("store", "cell_c", index)
         plan.guard(Guard(f"{name}.hot", name, place, self.trip_cell_c, reset=45.0, asset=name))
@@ -125,11 +132,15 @@ class Battery(Component, kind="battery"):
         plan.asset(
             Asset(self.name, self.kind, self.name, (f"{self.name}.feeder",), places, (self.bus,), f"{self.name}.pcs")
         )
-        columns = {"soc": ("soc", 1.0, "state"), "cell_max_c": ("cell_max_c", 1.0, "state"), "soh": ("soh", 1.0, "state")}
+        columns: dict[str, tuple[str, float, Kind]] = {
+            "soc": ("soc", 1.0, "state"),
+            "cell_max_c": ("cell_max_c", 1.0, "state"),
+            "soh": ("soh", 1.0, "state"),
+        }
         for suffix, (column, scale, kind) in columns.items():
             unit, text = self.channels[suffix]
             name = f"{self.name}.{suffix}"
-            plan.channel(name, Place("block", column, block), unit, text, kind=kind, scale=scale)  # type: ignore[arg-type]
+            plan.channel(name, Place("block", column, block), unit, text, kind=kind, scale=scale)
         plan.channel(
             f"{self.name}.p_mw", Place("block", "p_w", block), "MW", "power of the containers, discharge positive",
             scale=1e-6,
@@ -173,7 +184,14 @@ class Battery(Component, kind="battery"):
         fade = read["fade_calendar"] + read["fade_cycle"]
         read["q_factor"][:] = 1.0 - fade
         read["r_factor"][:] = 1.0 + 1.75 * fade  # resistance grows 1.5–2 times the capacity lost (from memory)
-        for name, start in (("throughput_ah", 0.0), ("soc_lo", 1.0), ("soc_hi", 0.0), ("soc_s", 0.0), ("temp_s", 0.0), ("age_s", 0.0)):
+        for name, start in (
+            ("throughput_ah", 0.0),
+            ("soc_lo", 1.0),
+            ("soc_hi", 0.0),
+            ("soc_s", 0.0),
+            ("temp_s", 0.0),
+            ("age_s", 0.0),
+        ):
             read[name][:] = start
 
 

@@ -1,4 +1,4 @@
-"""What lines, transformers and breakers share: admittances from nameplates, loading channels, the asset with its switch."""
+"""What lines, transformers and breakers share: admittances from nameplates, channels, the asset with its switch."""
 
 from __future__ import annotations
 
@@ -60,7 +60,13 @@ def watch_loading(plan: Plan, name: str, owner: str, limit_pu: float) -> None:
     place = Place("branch", "loading_pu", index)
     plan.guard(
         Guard(
-            f"{name}.over_{limit_pu * 100:.0f}", owner, place, limit_pu, reset=limit_pu - 0.02, mode="soft",
-            asset=name, fine=False,
-        )  # fmt: skip
+            f"{name}.over_{limit_pu * 100:.0f}",
+            owner,
+            place,
+            limit_pu,
+            reset=limit_pu - 0.02,
+            mode="soft",
+            asset=name,
+            fine=False,
+        )
     )

@@ -31,5 +31,7 @@ def add_bus(plan: Plan, name: str, vn_kv: float, owner: str, *, depends: tuple[s
 def watch_voltage(plan: Plan, name: str, owner: str, low_pu: float, high_pu: float) -> None:
     """Wake ``owner`` when the bus leaves its band; a dead bus is told by the switching that killed it."""
     place = Place("bus", "vm_pu", plan.buses[name])
-    plan.guard(Guard(f"{name}.under", owner, place, low_pu, below=True, reset=low_pu + 0.02, mode="algebraic", asset=name))
+    plan.guard(
+        Guard(f"{name}.under", owner, place, low_pu, below=True, reset=low_pu + 0.02, mode="algebraic", asset=name)
+    )
     plan.guard(Guard(f"{name}.over", owner, place, high_pu, reset=high_pu - 0.02, mode="algebraic", asset=name))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twin.component import Behaviour, Component, quantity
-from twin.plan import Asset, Guard, Place, Plan
-from twin.processes.faults import Pool, start_pool
+from twin.plan import Asset, Guard, Kind, Place, Plan
+from twin.pools import Pool, start_pool
 
 if TYPE_CHECKING:
     from twin.actors import Actor
@@ -53,7 +53,9 @@ class CoolingPlant(Component, kind="cooling_plant"):
     pump_repair_h: float = quantity(12.0, "mean time to repair a pump", gt=0, source="from memory")
     bank_failures_per_year: float = quantity(0.1, "failures of a bank", ge=0, source="IEEE 493 class, from memory")
     bank_repair_h: float = quantity(12.0, "mean time to repair a bank", gt=0, source="from memory")
-    restart_s: float = quantity(90.0, "delay before pumps and fans run again after a blackout", ge=0, source="from memory")
+    restart_s: float = quantity(
+        90.0, "delay before pumps and fans run again after a blackout", ge=0, source="from memory"
+    )
 
     def lower(self, plan: Plan) -> None:
         """Fill the loop of the hall."""
@@ -61,7 +63,9 @@ class CoolingPlant(Component, kind="cooling_plant"):
             from twin.plan import nearest
 
             path = f"{self.kind}.{self.name}.hall"
-            plan.problem(path, "no rack hall of this name before it in the file", self.hall, nearest(self.hall, plan.halls))
+            plan.problem(
+                path, "no rack hall of this name before it in the file", self.hall, nearest(self.hall, plan.halls)
+            )
             return
         index = list(plan.halls).index(self.hall)
         heat_w = self.design_mw * 1e6
@@ -115,22 +119,50 @@ class CoolingPlant(Component, kind="cooling_plant"):
         }  # fmt: skip
         for suffix, (column, scale) in columns.items():
             unit, text = self.channels[suffix]
-            kind = "mean" if suffix in ("power_mw", "heat_mw", "water_kg_s") else "state"
+            kind: Kind = "mean" if suffix in ("power_mw", "heat_mw", "water_kg_s") else "state"
             fine = suffix in ("supply_c", "return_c", "flow_share")
-            plan.channel(f"{self.name}.{suffix}", Place("loop", column, index), unit, text, kind=kind, scale=scale, fine=fine)  # type: ignore[arg-type]
+            plan.channel(
+                f"{self.name}.{suffix}", Place("loop", column, index), unit, text, kind=kind, scale=scale, fine=fine
+            )
 
     def _add_assets(self, plan: Plan, index: int) -> None:
         running = (Place("loop", "running", index),)
         depends = (f"{self.hall}.a", f"{self.hall}.b")
         plan.asset(Asset(self.name, self.kind, self.name, (), {"in_service": running}, depends))
-        for kind, column, count in (("pump", "pumps_in_service", self.pumps_count), ("bank", "banks_in_service", self.banks_count)):
+        for kind, column, count in (
+            ("pump", "pumps_in_service", self.pumps_count),
+            ("bank", "banks_in_service", self.banks_count),
+        ):
             for k in range(1, count + 1):
                 places = {"unit": (Place("loop", column, index),)}
-                plan.asset(Asset(f"{self.name}.{kind}-{k:0{len(str(count))}}", kind, self.name, (), places, (self.name,)))
-        for name, column, text in (("fouling_share", "fouling_share", "air flow lost to dust"), ("water", "water", "1 while there is water for the pads")):
-            plan.input(f"{self.name}.{name}", Place("loop", column, index), unit="1", description=text, minimum=0.0, maximum=1.0)
+                plan.asset(
+                    Asset(f"{self.name}.{kind}-{k:0{len(str(count))}}", kind, self.name, (), places, (self.name,))
+                )
+        for name, column, text in (
+            ("fouling_share", "fouling_share", "air flow lost to dust"),
+            ("water", "water", "1 while there is water for the pads"),
+        ):
+            plan.input(
+                f"{self.name}.{name}",
+                Place("loop", column, index),
+                unit="1",
+                description=text,
+                minimum=0.0,
+                maximum=1.0,
+            )
         place = Place("loop", "supply_c", index)
-        plan.guard(Guard(f"{self.name}.warm", self.name, place, self.set_max_c + 4.0, reset=self.set_max_c + 2.0, asset=self.name, mode="soft", fine=False))
+        plan.guard(
+            Guard(
+                f"{self.name}.warm",
+                self.name,
+                place,
+                self.set_max_c + 4.0,
+                reset=self.set_max_c + 2.0,
+                asset=self.name,
+                mode="soft",
+                fine=False,
+            )
+        )
         ups = Place("loop", "ups_j", index)
         plan.guard(Guard(f"{self.name}.ups", self.name, ups, 1.0, below=True, reset=1e6, asset=self.name))
 
@@ -152,13 +184,21 @@ class CoolingPlant(Component, kind="cooling_plant"):
             index = world.plan.components_at[self.name]
             for kind, column, count, rate, hours in (
                 ("pump", "pumps_in_service", self.pumps_count, self.pump_failures_per_year, self.pump_repair_h),
-                ("dry-cooler bank", "banks_in_service", self.banks_count, self.bank_failures_per_year, self.bank_repair_h),
+                (
+                    "dry-cooler bank",
+                    "banks_in_service",
+                    self.banks_count,
+                    self.bank_failures_per_year,
+                    self.bank_repair_h,
+                ),
             ):
                 pool = Pool(self.name, kind, count, rate, hours)
                 start_pool(world, pool, "loop", column, index, units=True)
         world.on_topology(me)
 
     def _answer(self, world: World, me: Actor, alarm: str) -> None:
+        if not world.commissioned(self.hall):
+            return
         cause = world.cause_of(self.name)
         if alarm.endswith(".warm"):
             text = "facility water above its limit"
@@ -169,10 +209,18 @@ class CoolingPlant(Component, kind="cooling_plant"):
 
     def _follow_supply(self, world: World, me: Actor) -> None:
         """Without supply the fans stop at once; pumps ride on their UPS. Supply back: a staged restart."""
+        if not world.commissioned(self.hall):
+            return
         alive = world.alive(f"{self.hall}.a") or world.alive(f"{self.hall}.b")
         if me.phase == "running" and not alive:
             me.phase = "blackout"
-            seq = world.emit("cooling", self.name, "fans stopped, pumps on UPS: no supply", priority=1, cause=world.cause_of(f"{self.hall}.a"))
+            seq = world.emit(
+                "cooling",
+                self.name,
+                "fans stopped, pumps on UPS: no supply",
+                priority=1,
+                cause=world.cause_of(f"{self.hall}.a"),
+            )
             world.stand(self.name, seq)
         elif me.phase == "blackout" and alive:
             me.phase = "restarting"
@@ -184,6 +232,8 @@ class CoolingPlant(Component, kind="cooling_plant"):
         if me.phase == "restarting":
             me.phase = "running"
             world.put(Place("loop", "running", world.plan.components_at[self.name]), 1.0)
-            world.emit("cooling", self.name, "pumps and fans running again", priority=0, cause=world.cause_of(self.name))
+            world.emit(
+                "cooling", self.name, "pumps and fans running again", priority=0, cause=world.cause_of(self.name)
+            )
             world.clear(self.name)
             world.open_fine()

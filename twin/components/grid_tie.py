@@ -16,7 +16,9 @@ class GridTie(Component, kind="grid_tie"):
     bus: str = quantity(description="bus at which the public network is seen")
     vm_pu: float = quantity(1.02, "voltage the public network holds there", ge=0.9, le=1.1)
     import_limit_mw: float = quantity(1200.0, "most that may be drawn", ge=0)
-    export_limit_mw: float = quantity(400.0, "most that may be fed in; 20 % of generation is the rule, from memory", ge=0)
+    export_limit_mw: float = quantity(
+        400.0, "most that may be fed in; 20 % of generation is the rule, from memory", ge=0
+    )
 
     def lower(self, plan: Plan) -> None:
         """Add the tie, its limits as inputs and the first right to hold an island."""

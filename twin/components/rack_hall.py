@@ -8,8 +8,8 @@ from twin.component import Behaviour, Component, quantity
 from twin.components.branches import add_branch, transformer_branch
 from twin.components.bus import add_bus, watch_voltage
 from twin.curves import loss_curve
-from twin.plan import Asset, Guard, Place, Plan
-from twin.processes.faults import Pool, start_pool
+from twin.plan import Asset, Guard, Kind, Place, Plan
+from twin.pools import Pool, start_pool
 from twin.quantities import MS_PER_MIN
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class RackHall(Component, kind="rack_hall"):
         "r*.die_c": ("°C", "mean GPU temperature of a row group"),
         "r*.p_kw": ("kW", "power into the racks of a row group"),
     }
-    verbs = ("fail", "repair", "set")
+    verbs = ("open", "close", "trip", "fail", "repair", "set")
 
     bus_a: str = quantity(description="35 kV section that feeds side A")
     bus_b: str = quantity(description="35 kV section that feeds side B")
@@ -51,16 +51,26 @@ class RackHall(Component, kind="rack_hall"):
     idle_kw: float = quantity(34.0, "rack with idle GPUs, DC side", ge=0, source="25–30 % of 132 kW, from memory")
     rack_max_kw: float = quantity(132.0, "rack at full load, DC side", gt=0, source="GB200 NVL72: 120–132 kW (vendor)")
     shelf_kw: float = quantity(264.0, "power shelves of a rack, 8 × 33 kW, N+N", gt=0, source="introl.com, GB300 NVL72")
-    liquid_share: float = quantity(0.87, "share of rack heat into the coolant", gt=0, le=1, source="115 of 132 kW, from memory")
+    liquid_share: float = quantity(
+        0.87, "share of rack heat into the coolant", gt=0, le=1, source="115 of 132 kW, from memory"
+    )
     gpu_heat_share: float = quantity(0.75, "share of the liquid heat that comes from GPUs", gt=0, le=1,
         source="72 × 1.2 of 115 kW; the rest is CPUs and switches")  # fmt: skip
-    die_kj_k: float = quantity(0.775, "heat capacity of a GPU with its cold plate", gt=0, source="1 kg Cu + 0.1 l, derived")
+    die_kj_k: float = quantity(
+        0.775, "heat capacity of a GPU with its cold plate", gt=0, source="1 kg Cu + 0.1 l, derived"
+    )
     die_k_w: float = quantity(0.025, "GPU to coolant, thermal resistance", gt=0, source="0.020–0.030 K/W, from memory")
     tcs_l_min_kw: float = quantity(1.5, "coolant flow", gt=0, source="OCP guideline: 1.5 l/min per kW")
-    tcs_l: float = quantity(400.0, "coolant in the loop of a row group", gt=0, source="400 l per 1.3 MW CDU, from memory")
+    tcs_l: float = quantity(
+        400.0, "coolant in the loop of a row group", gt=0, source="400 l per 1.3 MW CDU, from memory"
+    )
     tcs_set_c: float = quantity(40.0, "coolant supply set-point", gt=15, lt=50, source="W40 water with 3–5 K approach")
-    tcs_above_fws_k: float = quantity(3.0, "smallest approach the valve aims at", gt=0.5, source="CDU approach 3–5 K, from memory")
-    ua_kw_k: float = quantity(250.0, "clean heat exchanger of a CDU of nine racks", gt=0, source="4 K approach, derived")
+    tcs_above_fws_k: float = quantity(
+        3.0, "smallest approach the valve aims at", gt=0.5, source="CDU approach 3–5 K, from memory"
+    )
+    ua_kw_k: float = quantity(
+        250.0, "clean heat exchanger of a CDU of nine racks", gt=0, source="4 K approach, derived"
+    )
     cdu_pump_kw: float = quantity(9.0, "CDU pumps at full flow", ge=0, source="0.8 % of IT, PHYSICS §4.1")
     bbu_s: float = quantity(120.0, "rack battery at full load", ge=0, source="90 s to 4 min, from memory")
     bbu_charge_kw: float = quantity(3.0, "recharge of a rack battery", gt=0, source="from memory")
@@ -74,7 +84,9 @@ class RackHall(Component, kind="rack_hall"):
     cdu_repair_h: float = quantity(6.0, "mean time to repair it", gt=0, source="from memory")
     rack_failures_per_year: float = quantity(12.4, "failures of a rack that stop its jobs", ge=0,
         source="Llama-3: 419 stops, 16,384 GPUs, 54 d = 50,700 GPU-h each; 72 GPUs")  # fmt: skip
-    rack_repair_h: float = quantity(1.0, "mean time to return a rack", gt=0, source="80 % restart in 10–30 min, from memory")
+    rack_repair_h: float = quantity(
+        1.0, "mean time to return a rack", gt=0, source="80 % restart in 10–30 min, from memory"
+    )
 
     @property
     def racks_of_rows(self) -> list[int]:
@@ -107,7 +119,8 @@ class RackHall(Component, kind="rack_hall"):
         section = plan.bus_index(feed, f"{self.kind}.{self.name}.bus_{side}")
         bus = plan.buses[f"{self.name}.{side}"]
         main = transformer_branch(
-            f"{self.name}.{side}.xfmr", self.name, section, bus, sn_mva=self.side_mva, vk_percent=10.5, vkr_percent=0.35,
+            f"{self.name}.{side}.xfmr", self.name, section, bus, sn_mva=self.side_mva, vk_percent=10.5,
+            vkr_percent=0.35,
             pfe_kw=0.5 * self.side_mva, i0_percent=0.2,
         )  # fmt: skip
         add_branch(plan, main, power=True)
@@ -151,8 +164,8 @@ class RackHall(Component, kind="rack_hall"):
         plan.row_names.append(name)
         for suffix, column, scale in (("supply_c", "supply_c", 1.0), ("die_c", "die_c", 1.0), ("p_kw", "p_w", 1e-3)):
             unit, text = self.channels[f"r*.{suffix}"]
-            kind = "mean" if suffix == "p_kw" else "state"
-            plan.channel(f"{name}.{suffix}", Place("row", column, index), unit, text, kind=kind, scale=scale)  # type: ignore[arg-type]
+            kind: Kind = "mean" if suffix == "p_kw" else "state"
+            plan.channel(f"{name}.{suffix}", Place("row", column, index), unit, text, kind=kind, scale=scale)
         self._guard_row(plan, name, index)
         places = {"in_service": (Place("row", "commissioned", index),)}
         boards = tuple(plan.bus_list[int(plan.rows["board"][k]["bus"])].name for k in (a, b))
@@ -175,14 +188,21 @@ class RackHall(Component, kind="rack_hall"):
         plan.guard(Guard(f"{name}.bbu", self.name, place, 1.0, below=True, reset=10.0 * full, asset=name))
 
     def _add_asset(self, plan: Plan, loop: int) -> None:
-        for suffix, column, scale in (("it_mw", "it_w", 1e-6), ("supply_c", "supply_tcs_max_c", 1.0), ("die_max_c", "die_max_c", 1.0)):
+        for suffix, column, scale in (
+            ("it_mw", "it_w", 1e-6),
+            ("supply_c", "supply_tcs_max_c", 1.0),
+            ("die_max_c", "die_max_c", 1.0),
+        ):
             unit, text = self.channels[suffix]
-            kind = "mean" if suffix == "it_mw" else "state"
-            plan.channel(f"{self.name}.{suffix}", Place("loop", column, loop), unit, text, kind=kind, scale=scale, fine=True)  # type: ignore[arg-type]
+            kind: Kind = "mean" if suffix == "it_mw" else "state"
+            plan.channel(
+                f"{self.name}.{suffix}", Place("loop", column, loop), unit, text, kind=kind, scale=scale, fine=True
+            )
         first, last = plan.halls[self.name]
         rows = tuple(Place("row", "commissioned", i) for i in range(first, last))
         places = {"commission": rows, "in_service": rows}
-        plan.asset(Asset(self.name, self.kind, self.name, (), places, (self.bus_a, self.bus_b)))
+        feeders = (f"{self.name}.a.xfmr", f"{self.name}.b.xfmr")
+        plan.asset(Asset(self.name, self.kind, self.name, feeders, places, (self.bus_a, self.bus_b)))
         for side in ("a", "b"):
             watch_voltage(plan, f"{self.name}.{side}", self.name, 0.85, 1.15)
 
@@ -251,7 +271,12 @@ class RackHall(Component, kind="rack_hall"):
             return
         why = "GPUs at their temperature limit" if what == "throttle" else "coolant supply too warm"
         seq = world.emit(
-            "throttle", self.name, f"{self._rows_text(new, world)} throttled: {why}", priority=2, value=value, cause=cause
+            "throttle",
+            self.name,
+            f"{self._rows_text(new, world)} throttled: {why}",
+            priority=2,
+            value=value,
+            cause=cause,
         )
         for row in new:
             world.put(Place("row", "throttle", row), 0.6)  # power of a throttled row's jobs (from memory)

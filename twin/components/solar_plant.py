@@ -9,7 +9,7 @@ from twin.components.branches import add_branch, cable_branch, transformer_branc
 from twin.components.bus import add_bus, watch_voltage
 from twin.curves import pvwatts_loss
 from twin.plan import Asset, Place, Plan
-from twin.processes.faults import Pool, start_pool
+from twin.pools import Pool, start_pool
 from twin.quantities import MS_PER_DAY, MS_PER_MIN
 
 if TYPE_CHECKING:
@@ -36,20 +36,30 @@ class SolarPlant(Component, kind="solar_plant"):
     dc_mw: float = quantity(description="module power of the bank", gt=0, total=True)
     ac_mw: float = quantity(description="inverter rating of the bank", gt=0, total=True)
     mounting: Literal["tracker", "fixed"] = quantity("tracker", "single-axis trackers, or fixed tilt")
-    inverter_efficiency_share: float = quantity(0.985, "nominal inverter efficiency", gt=0.9, lt=1, source="from memory")
+    inverter_efficiency_share: float = quantity(
+        0.985, "nominal inverter efficiency", gt=0.9, lt=1, source="from memory"
+    )
     derate_from_c: float = quantity(45.0, "air temperature above which inverters derate", source="from memory")
     derate_per_k: float = quantity(0.01, "derating per kelvin above it", ge=0, source="from memory")
-    apparent_share: float = quantity(1.1, "apparent over active power rating of the inverters", ge=1, source="from memory")
+    apparent_share: float = quantity(
+        1.1, "apparent over active power rating of the inverters", ge=1, source="from memory"
+    )
     feeder_km: float = quantity(4.0, "length of the collector cable", gt=0, source="40–50 km² for 2.4 GWp, derived")
     stations_count: int = quantity(40, "inverter stations, which fail one by one", ge=1)
-    station_failures_per_year: float = quantity(0.8, "failures of a station", ge=0, source="central inverter, from memory")
+    station_failures_per_year: float = quantity(
+        0.8, "failures of a station", ge=0, source="central inverter, from memory"
+    )
     station_repair_h: float = quantity(24.0, "mean time to repair a station", gt=0, source="from memory")
     stow_gust_m_s: float = quantity(18.0, "gust at which trackers go flat", gt=0, source="18–20 m/s, from memory")
     soiling_per_day: float = quantity(0.0015, "loss gained a day", ge=0, source="Kimber et al. 2006, pvlib's default")
     soiling_cap_share: float = quantity(0.30, "most that soiling takes", ge=0, le=1, source="Kimber et al. 2006, pvlib")
-    cleaning_days: float = quantity(14.0, "days between rounds of the cleaning crew", gt=0, source="robots, from memory")
+    cleaning_days: float = quantity(
+        14.0, "days between rounds of the cleaning crew", gt=0, source="robots, from memory"
+    )
     cleaned_to_share: float = quantity(0.01, "loss left after cleaning", ge=0, le=1)
-    full_clean_rain_mm: float = quantity(6.0, "rain of a day that cleans fully", gt=0, source="Kimber et al. 2006, pvlib")
+    full_clean_rain_mm: float = quantity(
+        6.0, "rain of a day that cleans fully", gt=0, source="Kimber et al. 2006, pvlib"
+    )
 
     def declare(self, plan: Plan) -> None:
         """Add the collector bus and the inverter bus."""
@@ -133,7 +143,13 @@ class SolarPlant(Component, kind="solar_plant"):
             first = world.random(self.name, "cleaning").random() * self.cleaning_days
             me.task("clean", world.now + int(first * MS_PER_DAY))
             self._plan_stow(world, me)
-            pool = Pool(self.name, "inverter station", self.stations_count, self.station_failures_per_year, self.station_repair_h)
+            pool = Pool(
+                self.name,
+                "inverter station",
+                self.stations_count,
+                self.station_failures_per_year,
+                self.station_repair_h,
+            )
             start_pool(world, pool, "source", "in_service", world.plan.components_at[self.name])
         world.on_topology(me)
 
@@ -177,7 +193,7 @@ class SolarPlant(Component, kind="solar_plant"):
         self._plan_stow(world, me)
 
     def _trip(self, world: World, me: Actor, cause: int | None, alarm: str) -> None:
-        if self._column(world, "tripped") > 0.5:
+        if self._column(world, "tripped") > 0.5 or not world.commissioned(self.name):
             return
         self._write(world, "tripped", 1.0)
         why = "overvoltage" if alarm.endswith(".over") else "undervoltage"

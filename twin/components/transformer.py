@@ -60,7 +60,8 @@ class Transformer(Component, kind="transformer"):
                 priority = 1 if limit > 1.05 else 2
                 loading = world.guard_value(alarm)
                 seq = world.emit(
-                    "overload", self.name, f"above {limit:.0%} of {self.sn_mva:g} MVA", priority=priority, value=loading,
+                    "overload", self.name, f"above {limit:.0%} of {self.sn_mva:g} MVA", priority=priority,
+                    value=loading,
                     cause=world.cause_of(self.name),
                 )  # fmt: skip
                 if limit >= self.trip_loading_pu:

@@ -81,7 +81,7 @@ def _options(
 
 
 @app.command()
-def run(  # noqa: PLR0917 - one parameter an option
+def run(
     scenario: ScenarioPath,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Run directory; runs/<scenario> if not given.")

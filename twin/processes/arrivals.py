@@ -9,8 +9,9 @@ import numpy as np
 from twin.quantities import MS_PER_DAY
 
 if TYPE_CHECKING:
+    from twin.actors import Actor
     from twin.component import Behaviour
-    from twin.world import Actor, World
+    from twin.world import World
 
 
 def arrivals(world: World, me: Actor) -> Behaviour:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from twin.actors import Actor
     from twin.component import Behaviour
-    from twin.world import Actor, World
+    from twin.world import World
 
 
 def hold_back(world: World) -> None:
@@ -14,6 +15,7 @@ def hold_back(world: World) -> None:
     for _, names in world.commission_plan():
         for name in names:
             world.commission(name, in_service=False)
+    world.plant.retopology()
 
 
 def commissioning(world: World, me: Actor) -> Behaviour:
@@ -28,7 +30,7 @@ def commissioning(world: World, me: Actor) -> Behaviour:
             for name in names:
                 world.commission(name, in_service=True)
             text = f"{names[0]}…{names[-1]} enter service" if len(names) > 1 else f"{names[0]} enters service"
-            world.emit("commission", names[0], text, priority=0, value=float(len(names)))
+            world.topology_changed(world.emit("commission", names[0], text, priority=0, value=float(len(names))))
             done += 1
         me.data["next"] = done
         if done < len(plan):

@@ -8,8 +8,9 @@ from twin.plan import Place
 from twin.quantities import MS_PER_HOUR
 
 if TYPE_CHECKING:
+    from twin.actors import Actor
     from twin.component import Behaviour
-    from twin.world import Actor, World
+    from twin.world import World
 
 
 def dispatch(world: World, me: Actor) -> Behaviour:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,42 +16,13 @@ from twin.plan import Place
 from twin.quantities import MS_PER_DAY, MS_PER_HOUR
 
 if TYPE_CHECKING:
+    from twin.actors import Actor
     from twin.component import Behaviour
-    from twin.world import Actor, World
+    from twin.world import World
 
 HOURS_PER_YEAR = 8760.0
 REPAIR_SIGMA = 0.9
 """Spread of the lognormal repair time: 0.8–1 (PHYSICS page §6)."""
-
-
-@dataclass(frozen=True)
-class Pool:
-    """``units`` like units under one name, failing ``per_year`` each, repaired in ``repair_h`` on average."""
-
-    name: str
-    unit: str
-    """What fails: ``inverter station``, ``pump``."""
-    units: int
-    per_year: float
-    repair_h: float
-
-
-def start_pool(
-    world: World, pool: Pool, table: str, column: str, index: int, *, each: bool = False, units: bool = False,
-    left: float = 0.0,
-) -> None:  # fmt: skip
-    """Start the actor of ``pool``; a failed unit lowers ``column`` of ``table``.
-
-    ``each``: unit k is element ``index + k`` and falls to ``left``; else all units share element ``index``, which falls
-    by one unit (``units``: the column counts units) or by 1/units (the column is a share).
-    """
-    if pool.per_year <= 0.0 or not world.scenario.faults.random:
-        return
-    share = 1.0 if units else 1.0 / pool.units
-    world.start(
-        "pool", f"{pool.name}.{pool.unit}.faults", owner=pool.name, unit=pool.unit, units=pool.units, per_year=pool.per_year,
-        repair_h=pool.repair_h, table=table, column=column, index=index, each=each, share=share, left=left, down={},
-    )  # fmt: skip
 
 
 def pool(world: World, me: Actor) -> Behaviour:
@@ -84,7 +54,7 @@ def _fail(world: World, me: Actor) -> None:
     up = [unit for unit in range(me.data["units"]) if str(unit) not in me.data["down"]]
     unit = up[int(stream.random() * len(up))]
     # lognormal by inverse CDF with the given mean: median = mean·exp(−σ²/2)
-    median_h = me.data["repair_h"] * math.exp(-REPAIR_SIGMA**2 / 2.0)
+    median_h = me.data["repair_h"] * math.exp(-(REPAIR_SIGMA**2) / 2.0)
     repair_h = median_h * math.exp(REPAIR_SIGMA * normal_quantile(stream.random()))
     me.data["down"][str(unit)] = world.emit(
         "fault", me.data["owner"], f"{me.data['unit']} {unit + 1} failed", priority=3, value=float(unit + 1)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from twin.quantities import MS_PER_MIN
 
 if TYPE_CHECKING:
+    from twin.actors import Actor
     from twin.component import Behaviour
-    from twin.world import Actor, World
+    from twin.world import World
 
 RETRY_MS = 30 * MS_PER_MIN
 START_SOC = 0.10

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from twin.actors import Actor
     from twin.component import Behaviour
-    from twin.world import Actor, World
+    from twin.world import World
 
 REVERSE = {"open": "close", "trip": "close", "close": "open", "fail": "repair", "derate": "derate", "set": "set"}
 """What ends a verb given with a duration."""
@@ -14,7 +15,7 @@ CUTTING = {"open", "close", "trip", "fail", "repair"}
 
 
 def timeline(world: World, me: Actor) -> Behaviour:
-    """Do the entries of ``me.data['entries']`` in order of time; each is [at_ms, order, verb, what, value, duration]."""
+    """Do the entries in order of time; an entry is [at_ms, order, verb, what, value, duration_ms, cause]."""
     while True:
         yield world.wait(me)
         world.take(me)
