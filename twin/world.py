@@ -10,7 +10,7 @@ Behaviours use the methods here and nothing else: they wait, read, write set-poi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from twin._core import STATUS_TEXT
 from twin.actors import Actor, Clock, Happening, Wake
 from twin.errors import AuditError, RunError, SolveError
 from twin.globs import matches
-from twin.plan import Guard, Place, Plan
+from twin.plan import Place, Plan
 from twin.quantities import MS_PER_DAY, MS_PER_HOUR
 from twin.record import Event
 from twin.verbs import Verbs
@@ -67,6 +67,9 @@ class World(Verbs):
         self._components = {component.name: component for component in scenario.components}
         self._guard_index = {guard.name: i for i, guard in enumerate(self.plan.guards)}
         self._listeners: list[str] = []
+        self.pending: list[list[Any]] = []
+        """Guards that the plant told and nobody has heard of yet: [at_ms, names, values]."""
+        self._told_ms, self._told = -1, dict[str, float]()
         self.watch_rule: Callable[[Any], np.ndarray] | None = None
         self.watched: list[tuple[int, int, str]] = []
 
@@ -128,6 +131,7 @@ class World(Verbs):
             self.engine.feed_weather(reached_ms)
         elif why == JOBS_FULL:
             self.collect_jobs()
+            self.watched += self.queue.take_watched()
         elif why == AUDIT_FAILED:
             raise AuditError(self.audit_text(reached_ms))
 
@@ -148,12 +152,21 @@ class World(Verbs):
             self.watched += self.queue.take_watched()
             Happening(self.env, max(self.queue.now_ms, int(self.env.now)), lambda: None)
             return
-        fired = [self.plan.guards[int(i)] for i in self.plant.fired_now[: self.plant.n_fired]]
-        Happening(self.env, at_ms, lambda: self._deliver(fired))
+        count = self.plant.n_fired
+        names = [self.plan.guards[int(i)].name for i in self.plant.fired_now[:count]]
+        self._tell_later(at_ms, names, self.plant.fired_values[:count].tolist())
 
-    def _deliver(self, guards: Iterable[Guard]) -> None:
+    def _tell_later(self, at_ms: int, names: list[str], values: list[float]) -> None:
+        """Deliver guards at ``at_ms``; until then they are part of the state."""
+        told = [at_ms, names, values]
+        self.pending.append(told)
+        Happening(self.env, at_ms, lambda: self._deliver(told))
+
+    def _deliver(self, told: list[Any]) -> None:
         """Put each guard's name into its owner's inbox, and open a fine window where one of them asks for it."""
-        guards = list(guards)
+        self.pending.remove(told)
+        self._told_ms, self._told = told[0], dict(zip(told[1], told[2], strict=True))
+        guards = [self.plan.guards[self._guard_index[name]] for name in told[1]]
         if any(guard.fine for guard in guards):
             self.open_fine()
         for guard in guards:
@@ -181,7 +194,9 @@ class World(Verbs):
             waiting.succeed()
 
     def guard_value(self, name: str) -> float:
-        """Value that the guard watches, now."""
+        """Value that the guard watches: as it was seen when the guard is told at this moment, else now."""
+        if self._told_ms == self.now and name in self._told:
+            return self._told[name]
         return float(self.arena.get(self.plan.guards[self._guard_index[name]].place))
 
     def guard_limit(self, name: str) -> float:
@@ -399,7 +414,7 @@ class World(Verbs):
             "actors": [asdict(self.actors[name]) for name in sorted(self.actors)],
             "tickets": self.tickets, "sequence": self.sequence, "event_counts": self.sink.event_counts,
             "standing": self.standing, "overridden": self.overridden, "failed_assets": self.failed_assets,
-            "job_totals": self.sink.job_totals, "listeners": self._listeners,
+            "job_totals": self.sink.job_totals, "listeners": self._listeners, "pending": self.pending,
             "streams": {name: _plain(stream.bit_generator.state) for name, stream in self._streams.items()},
             "now_ms": self.plant.now_ms,
         }  # fmt: skip
@@ -416,6 +431,9 @@ class World(Verbs):
         for name, saved in state["streams"].items():
             entity, _, purpose = name.rpartition("/")
             self.random(entity, purpose).bit_generator.state = _unplain(saved)
+        self.pending = []
+        for told in state["pending"]:
+            self._tell_later(*told)
         order = sorted(state["actors"], key=lambda actor: (_late(actor["wake_at"]), actor["ticket"]))
         for saved in order:
             self._spawn(Actor(**saved))
