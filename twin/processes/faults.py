@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from twin.world import World
 
 HOURS_PER_YEAR = 8760.0
+RACK_SPAN_MS = 10 * MS_PER_DAY
 REPAIR_SIGMA = 0.9
 """Spread of the lognormal repair time: 0.8–1 (PHYSICS page §6)."""
 
@@ -85,7 +86,7 @@ def _write(world: World, me: Actor, unit: int, *, failed: bool) -> None:
 
 
 def rack_faults(world: World, me: Actor) -> Behaviour:
-    """Hand the queue core the next day's rack faults of one hall, with their repairs."""
+    """Hand the queue core the rack faults of one hall for the coming ten days, with their repairs."""
     while True:
         yield world.wait(me)
         world.take(me)
@@ -93,23 +94,26 @@ def rack_faults(world: World, me: Actor) -> Behaviour:
         if world.scenario.faults.random:
             first, last = (bisect_left(world.plan.racks, row) for row in world.plan.halls[hall.name])
             draw_rack_faults(world, me.name, range(first, last), hall.rack_failures_per_year, hall.rack_repair_h)
-        world.wake(me, world.now + MS_PER_DAY)
+        world.wake(me, world.now + RACK_SPAN_MS)
 
 
 def draw_rack_faults(world: World, stream: str, racks: range, per_year: float, repair_h: float) -> None:
-    """A day of faults from a Poisson process over ``racks``, by inverse CDF, sorted by time."""
-    random = world.random(stream, "rack")
-    mean_gap_ms = HOURS_PER_YEAR * MS_PER_HOUR / (per_year * len(racks)) if per_year > 0.0 else math.inf
-    down, at = [], float(world.now)
-    while True:
-        at += -math.log(1.0 - random.random()) * mean_gap_ms
-        if at >= world.now + MS_PER_DAY:
-            break
-        hours = -math.log(1.0 - random.random()) * repair_h
-        down.append((racks[int(random.random() * len(racks))], int(at), int(at + hours * MS_PER_HOUR) + 1))
-    if down:
-        table = np.array(down, dtype=np.int64)
-        world.queue.feed_faults(table[:, 0].astype(np.int32), table[:, 1].copy(), table[:, 2].copy())
+    """A span of faults from a Poisson process over ``racks``, by inverse CDF, in order of time.
+
+    The number of uniform draws depends on nothing but the rate, so that a stream stays in step.
+    """
+    if per_year <= 0.0:
+        return
+    mean_gap_ms = HOURS_PER_YEAR * MS_PER_HOUR / (per_year * len(racks))
+    expected = RACK_SPAN_MS / mean_gap_ms
+    draws = world.random(stream, "rack").random((int(expected + 8.0 * math.sqrt(expected)) + 16, 3))
+    at_ms = np.cumsum(-np.log1p(-draws[:, 0])) * mean_gap_ms
+    inside = at_ms < RACK_SPAN_MS
+    down_ms = world.now + at_ms[inside].astype(np.int64)
+    repair_ms = (-np.log1p(-draws[inside, 1]) * repair_h * MS_PER_HOUR).astype(np.int64) + 1
+    rack = (draws[inside, 2] * len(racks)).astype(np.int32) + racks.start
+    if len(rack):
+        world.queue.feed_faults(rack.astype(np.int32), down_ms, down_ms + repair_ms)
 
 
 def normal_quantile(p: float) -> float:
