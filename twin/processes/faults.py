@@ -14,6 +14,7 @@ import numpy as np
 
 from twin.plan import Place
 from twin.quantities import MS_PER_DAY, MS_PER_HOUR
+from twin.workload.laws import exponential
 
 if TYPE_CHECKING:
     from twin.actors import Actor
@@ -46,7 +47,8 @@ def pool(world: World, me: Actor) -> Behaviour:
 def _plan_failure(world: World, me: Actor) -> None:
     up = me.data["units"] - len(me.data["down"])
     if up > 0:
-        hours = -math.log(1.0 - world.random(me.name, "failure").random()) * HOURS_PER_YEAR / (me.data["per_year"] * up)
+        gap = float(exponential().draw(np.array([world.random(me.name, "failure").random()]))[0])
+        hours = gap * HOURS_PER_YEAR / (me.data["per_year"] * up)
         me.task("fail", world.now + max(1, int(hours * MS_PER_HOUR)))
 
 
@@ -107,10 +109,11 @@ def draw_rack_faults(world: World, stream: str, racks: range, per_year: float, r
     mean_gap_ms = HOURS_PER_YEAR * MS_PER_HOUR / (per_year * len(racks))
     expected = RACK_SPAN_MS / mean_gap_ms
     draws = world.random(stream, "rack").random((int(expected + 8.0 * math.sqrt(expected)) + 16, 3))
-    at_ms = np.cumsum(-np.log1p(-draws[:, 0])) * mean_gap_ms
+    # exponential by table: the same bits whatever mathematical library the machine has
+    at_ms = np.cumsum(exponential().draw(draws[:, 0])) * mean_gap_ms
     inside = at_ms < RACK_SPAN_MS
     down_ms = world.now + at_ms[inside].astype(np.int64)
-    repair_ms = (-np.log1p(-draws[inside, 1]) * repair_h * MS_PER_HOUR).astype(np.int64) + 1
+    repair_ms = (exponential().draw(draws[inside, 1]) * repair_h * MS_PER_HOUR).astype(np.int64) + 1
     rack = (draws[inside, 2] * len(racks)).astype(np.int32) + racks.start
     if len(rack):
         world.queue.feed_faults(rack.astype(np.int32), down_ms, down_ms + repair_ms)
