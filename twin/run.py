@@ -428,9 +428,9 @@ class Run:
         return self._results
 
     def state_digest(self) -> str:
-        """SHA-256 of the final state: every compiled buffer and the world's plain data."""
+        """SHA-256 of the present state: every compiled buffer, but for which jobs are watched."""
         digest = hashlib.sha256()
-        for name, data in sorted(self.engine.buffers_state().items()):
+        for name, data in sorted(self.engine.buffers_state(watching=False).items()):
             digest.update(name.encode())
             digest.update(data)
         return digest.hexdigest()
