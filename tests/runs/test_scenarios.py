@@ -13,6 +13,8 @@ import twin
 ROOT = Path(__file__).parents[2]
 SCENARIOS = sorted((ROOT / "scenarios").rglob("*.toml"))
 WEEK_DAYS = 7.0
+SOURCES = ["grid.p_mw", "solar.p_mw", "battery.p_mw"]
+SINKS = ["it.p_mw", "cooling.p_mw", "auxiliary.p_mw", "losses.p_mw"]
 
 
 def audited(results: twin.Results) -> None:
