@@ -640,7 +640,8 @@ cdef class Plant:
             self.tier.cap[c] = 1.0
         for i in range(self.row.n):
             self.row.shed[i] = 0.0
-        store_limits(&self.store, self.ocv_v, self.bus.alive, self.rule.soc_floor[0], self.rule.soc_ceiling[0], h_s)
+        store_limits(&self.store, self.ocv_v, self.bus.alive, self.bus.tied, self.rule.soc_floor[0],
+                     self.rule.soc_ceiling[0], h_s)
         self.demand(h_s)
         self.share_all()
         self.relieve(h_s)

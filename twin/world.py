@@ -23,7 +23,7 @@ from twin.actors import Actor, Clock, Happening, Wake
 from twin.errors import AuditError, RunError, SolveError
 from twin.globs import matches
 from twin.plan import Place, Plan
-from twin.quantities import MS_PER_DAY, MS_PER_HOUR
+from twin.quantities import MS_PER_DAY, MS_PER_HOUR, MS_PER_MIN
 from twin.record import Event
 from twin.verbs import Verbs
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 REACHED, GUARD, JOB, CHUNK, FAILED, WEATHER, AUDIT_FAILED, JOBS_FULL = range(8)
 """Why the plant came back: the numbers of ``Reason`` in ext/plant.pxd."""
 LISTENED = "topology"
+RECENT_MS = 10 * MS_PER_MIN
 LOST_ROW = 1000
 """Cause number of a job lost with row group k: this plus k; below it are the queue's own causes."""
 
@@ -59,7 +60,10 @@ class World(Verbs):
         self.recent: list[Event] = []
         self.standing: dict[str, int] = {}
         self.open_alarms: dict[int, Event] = {}
-        self.overridden: dict[str, bool] = {}
+        self.overridden: dict[str, int] = {}
+        """Inputs that a caller or the timeline has taken over → number of the event, 0 once it was undone."""
+        self.switched: list[int] = [0, 0]
+        """When the network last changed, and the number of the event behind it."""
         self.failed_assets: dict[str, float] = {}
         self._waiting: dict[str, simpy.Event] = {}
         self._planned: dict[str, int] = {}
@@ -331,19 +335,35 @@ class World(Verbs):
         """The trouble of ``asset`` is over."""
         self.standing.pop(asset, None)
 
-    def cause_of(self, name: str, depth: int = 0) -> int | None:
-        """The standing event that explains trouble at ``name``: its own, or of what it depends on, nearest first."""
-        if name in self.standing:
-            return self.standing[name]
+    def cause_of(self, name: str, depth: int = 0, *, of_parts: bool = True) -> int | None:
+        """The standing event that explains trouble at ``name``: its own, or of what it depends on, nearest first.
+
+        A failed part explains trouble of the whole, and of what depends on it; not of another part.
+        """
+        found = self.standing.get(name) or self._set_by(name) or (self._part_failed(name) if of_parts else None)
         asset = self.plan.assets.get(name)
-        if asset is None or depth > 8:
-            return None
+        if found is not None or asset is None or depth > 8:
+            return found
         for other in (*asset.depends, asset.component, asset.bus):
             if other and other != name:
-                found = self.cause_of(other, depth + 1)
+                found = self.cause_of(other, depth + 1, of_parts=other in asset.depends)
                 if found is not None:
                     return found
         return None
+
+    def _set_by(self, name: str) -> int | None:
+        """The last event that set an input of ``name`` and has not been undone."""
+        return next((seq for key, seq in self.overridden.items() if seq and key.rpartition(".")[0] == name), None)
+
+    def _part_failed(self, name: str) -> int | None:
+        """The last standing event of a part of ``name``."""
+        parts = (other for other in reversed(self.standing) if other in self.plan.assets)
+        return next((self.standing[other] for other in parts if self.plan.assets[other].component == name), None)
+
+    def recent_switching(self) -> int | None:
+        """The event behind the last change of the network, for a few minutes after it: voltages follow from it."""
+        at_ms, seq = self.switched
+        return seq if seq and self.now - at_ms <= RECENT_MS else None
 
     # ------------------------------------------------------------------ reading and writing
 
@@ -415,6 +435,7 @@ class World(Verbs):
             "tickets": self.tickets, "sequence": self.sequence, "event_counts": self.sink.event_counts,
             "standing": self.standing, "overridden": self.overridden, "failed_assets": self.failed_assets,
             "job_totals": self.sink.job_totals, "listeners": self._listeners, "pending": self.pending,
+            "switched": self.switched,
             "streams": {name: _plain(stream.bit_generator.state) for name, stream in self._streams.items()},
             "now_ms": self.plant.now_ms,
         }  # fmt: skip
@@ -427,7 +448,7 @@ class World(Verbs):
         self.tickets, self.sequence = state["tickets"], state["sequence"]
         self.standing = dict(state["standing"])
         self.overridden, self.failed_assets = dict(state["overridden"]), dict(state["failed_assets"])
-        self._listeners = list(state["listeners"])
+        self._listeners, self.switched = list(state["listeners"]), list(state["switched"])
         for name, saved in state["streams"].items():
             entity, _, purpose = name.rpartition("/")
             self.random(entity, purpose).bit_generator.state = _unplain(saved)
