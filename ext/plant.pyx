@@ -10,6 +10,7 @@ step runs; Python gets control back at the due time, at a guard, at a watched jo
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
+from .feeding cimport draw_rows, find_feeds, load_boards, supply_loss
 from .network cimport Grid
 from .queue cimport Queue
 from .sources cimport curve_loss_w, solar_available
@@ -199,6 +200,8 @@ cdef class Plant:
             self.bus.tied[i] = 1.0 if self.holds_grid(self.network.island_of_bus[i]) else 0.0
             if self.bus.alive[i] == 0.0:
                 self.bus.vm_pu[i] = 0.0
+            elif self.bus.vm_pu[i] == 0.0:
+                self.bus.vm_pu[i] = 1.0  # until the next power flow: nothing may answer to a voltage of the past
         for i in range(MAX_ISLAND):  # what the islands lose is to be guessed anew
             self.loss.loss_var[i] = 0.0
 
@@ -420,7 +423,7 @@ cdef class Plant:
         cdef RowTable* t = &self.row
         cdef i64 i, n = t.n
         cdef int c
-        cdef f64 cap, dc, x, live
+        cdef f64 cap
         cdef f64_r jobs = t.jobs_w
         cdef f64_cr mean
         for i in range(n):
@@ -430,55 +433,25 @@ cdef class Plant:
             mean = self.mean_w + c * n
             for i in range(n):
                 jobs[i] += cap * mean[i]
-        for i in range(n):
-            live = t.commissioned[i] * (1.0 - t.tripped[i])
-            dc = t.idle_w[i] + jobs[i] * t.throttle[i]
-            x = dc / t.psu_rated_w[i]
-            t.demand_w[i] = live * (dc + t.psu_rated_w[i] * (t.psu_loss_0[i] + x * (t.psu_loss_1[i]
-                                                                                + x * t.psu_loss_2[i])))
+        supply_loss(n, t.commissioned, t.tripped, t.idle_w, jobs, t.throttle, t.psu_rated_w, t.psu_loss_0, t.psu_loss_1,
+                    t.psu_loss_2, t.demand_w)
 
     cdef void demand(self, f64 h_s) noexcept nogil:
         """Feed rows from their boards or their batteries, and add up what boards and cooling draw."""
+        cdef RowTable* t = &self.row
         cdef i64 i, k
-        cdef i32 a, b
-        cdef f64 a_on, b_on, fed, room_j, pump, need, alive_a, alive_b
+        cdef f64 room_j, alive_a, alive_b
         self.rows_demand()
         for i in range(self.board.n):
             self.board.alive[i] = self.board.in_service[i] * self.bus.alive[self.board.bus[i]]
-            self.board.out_w[i] = 0.0
+        find_feeds(t, self.board.alive)
+        draw_rows(t.n, h_s, t.fed, t.demand_w, t.commissioned, t.tripped, t.pump_share, t.cdu_pump_w, t.bbu_full_j,
+                  t.bbu_charge_w, t.bbu_j, t.pump_draw_w, t.bbu_w, t.p_w, t.run_w, t.unserved_w, t.board_w, t.pump_on)
+        load_boards(t, &self.board)
         for k in range(self.loop.n):
             self.loop.cdu_w[k] = 0.0
-        for i in range(self.row.n):
-            a = self.row.board_a[i]
-            b = self.row.board_b[i]
-            a_on = self.board.alive[a] if a >= 0 else 0.0
-            b_on = self.board.alive[b] if b >= 0 else 0.0
-            fed = 0.0 if self.row.shed[i] > 0.5 else a_on + b_on
-            pump = self.row.cdu_pump_w[i] * self.row.commissioned[i]
-            pump = pump * self.row.pump_share[i] * self.row.pump_share[i] * self.row.pump_share[i]
-            need = self.row.demand_w[i]
-            self.row.fed[i] = fed
-            if fed > 0.5:
-                room_j = (self.row.bbu_full_j[i] * self.row.commissioned[i] - self.row.bbu_j[i]) / h_s
-                room_j = min_(max_(room_j, 0.0), self.row.bbu_charge_w[i]) * (1.0 - self.row.tripped[i])
-                self.row.bbu_w[i] = -room_j
-                self.row.p_w[i] = need + room_j
-                self.row.run_w[i] = need
-                self.row.unserved_w[i] = 0.0
-                self.row.board_w[i] = need + room_j + pump
-                self.loop.cdu_w[self.row.loop[i]] += pump
-                self.board.out_w[a if a_on > 0.5 else b] += self.row.board_w[i] * a_on / fed
-                self.board.out_w[b if b_on > 0.5 else a] += self.row.board_w[i] * b_on / fed
-            else:
-                # the row's own battery carries racks and pump for as long as it has energy
-                pump = min_(need + pump, self.row.bbu_j[i] / h_s) if need + pump > 0.0 else 0.0
-                self.row.bbu_w[i] = pump
-                self.row.p_w[i] = 0.0
-                self.row.run_w[i] = min_(need, pump)
-                self.row.unserved_w[i] = need - self.row.run_w[i]
-                self.row.board_w[i] = 0.0
-            fed = 1.0 if (fed > 0.5 or self.row.bbu_w[i] > 0.0) else 0.0
-            self.row.pump_on[i] = fed * (1.0 if self.row.pump_share[i] * self.row.commissioned[i] > 0.0 else 0.0)
+            for i in range(self.loop.row_first[k], self.loop.row_last[k]):
+                self.loop.cdu_w[k] += t.pump_draw_w[i]
         for i in range(self.board.n):
             self.board.loss_w[i] = self.board.alive[i] * curve_loss_w(
                 self.board.out_w[i], self.board.rated_w[i], self.board.loss_0[i], self.board.loss_1[i],
@@ -749,6 +722,12 @@ cdef class Plant:
         cdef f64 need[MAX_ISLAND]
         cdef f64 spare[MAX_ISLAND]
         cdef f64 s, q
+        cdef bint tied = True
+        for k in range(self.n_island):
+            tied = tied and self.island[k].has_grid > 0.5
+        if tied:
+            memset(self.store.q_var, 0, 8 * self.store.n)
+            return
         memset(need, 0, sizeof(need))
         memset(spare, 0, sizeof(spare))
         for i in range(self.bus.n):

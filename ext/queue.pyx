@@ -1448,14 +1448,20 @@ cdef class Queue:
 
     # Snapshot ------------------------------------------------------------------------------------------------------
 
-    def snapshot(self):
-        """Everything, as versioned plain data. Heaps, profile and bit sets are rebuilt from the rows."""
+    def snapshot(self, bint watching=True):
+        """Everything, as versioned plain data. Heaps, profile and bit sets are rebuilt from the rows.
+
+        Without ``watching`` it does not tell which jobs are watched: it is the same whether anybody looks or not.
+        """
         cdef i64 head = self.head, tail = self.tail, n_block = self.n_block
+        cdef i64 n_watched = self.n_watched, n_sighting = self.n_sighting
         cdef int c
         for c in range(N_CLASS):
             sweep(self, c)                          # how many stale entries it holds is no fact about it either
         # where the queue stands in its table, and how the profile is cut into blocks, are no facts about it
         self.head, self.tail, self.n_block = 0, tail - head, 0
+        if not watching:
+            self.n_watched = self.n_sighting = 0
         counters = PyBytes_FromStringAndSize(<char*>&self.now_ms, block_bytes(self))
         self.head, self.tail, self.n_block = head, tail, n_block
         parts = [
@@ -1464,6 +1470,11 @@ cdef class Queue:
             PyBytes_FromStringAndSize(<char*>self.rack_group, self.n_rack * sizeof(i32)),
             *(self._part(i) for i in SAVED_TABLES),
         ]
+        self.n_watched, self.n_sighting = n_watched, n_sighting
+        if not watching:
+            jobs = np.frombuffer(parts[3 + SAVED_TABLES.index(T_JOB)], np.uint8).copy()
+            jobs[<char*>&self.job[0].watch - <char*>&self.job[0] :: sizeof(Job)] = 0
+            parts[3 + SAVED_TABLES.index(T_JOB)] = jobs.tobytes()
         header = {
             "gpus_per_rack": self.gpus_per_rack, "n_group": self.n_group, "depth": self.depth, "requeue": self.requeue,
             "order": list(ORDERS)[self.order], "backfill": list(BACKFILLS)[self.backfill],

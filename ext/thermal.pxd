@@ -57,17 +57,16 @@ cdef inline void exchange(i64 first, i64 last, f64 flow, f64_cr valve, f64_cr fw
         ge[i] = max_(ex / (1.0 - 0.5 * ex / cs), 0.002 * ua_w_k[i])
 
 
-cdef inline void row_steps(i64 first, i64 last, f64 h_s, f64_cr ge, f64_cr g_die, f64_cr pump_on, f64_cr c_die,
-                           f64_cr c_tcs, f64_r f0, f64_r f1, f64_r g0, f64_r g1) noexcept nogil:
-    """Exact step coefficients of each row's two nodes (linear2)."""
+cdef inline void row_steps(i64 first, i64 last, f64 h_s, f64_cr ge, f64_cr g_die, f64_cr pump_on, f64_cr per_die,
+                           f64_cr per_tcs, f64_r f0, f64_r f1, f64_r g0, f64_r g1) noexcept nogil:
+    """Exact step coefficients of each row's two nodes (linear2); ``per_die``, ``per_tcs``: 1 over their capacities."""
     cdef i64 i
-    cdef f64 a, g, ic
+    cdef f64 a, g
     cdef Step2 m
     for i in range(first, last):
         g = g_die[i] * (0.01 + 0.99 * pump_on[i])
-        ic = 1.0 / c_tcs[i]
-        a = g / c_die[i]
-        m = step2(-(a + (g + ge[i]) * ic), a * ge[i] * ic, h_s)
+        a = g * per_die[i]
+        m = step2(-(a + (g + ge[i]) * per_tcs[i]), a * ge[i] * per_tcs[i], h_s)
         f0[i] = m.f0
         f1[i] = m.f1
         g0[i] = m.g0
@@ -75,24 +74,25 @@ cdef inline void row_steps(i64 first, i64 last, f64 h_s, f64_cr ge, f64_cr g_die
 
 
 cdef inline void row_update(i64 first, i64 last, f64 h_s, f64 fws_c, f64_cr ge, f64_cr g_die, f64_cr pump_on,
-                            f64_cr c_die, f64_cr c_tcs, f64_cr run_w, f64_cr liquid, f64_cr f0, f64_cr f1, f64_cr g0,
-                            f64_cr g1, f64_r die_c, f64_r tcs_c, f64_r heat_j, f64_r off_w) noexcept nogil:
+                            f64_cr c_die, f64_cr c_tcs, f64_cr per_die, f64_cr per_tcs, f64_cr run_w, f64_cr liquid,
+                            f64_cr f0, f64_cr f1, f64_cr g0, f64_cr g1, f64_r die_c, f64_r tcs_c, f64_r heat_j, f64_r off_w) noexcept nogil:
     """New temperatures, heat given to the facility water, and the heat each row's books are off, W."""
     cdef i64 i
-    cdef f64 g, q, t1s, t2s, u, w, du, dw, un, wn
+    cdef f64 g, q, t1s, t2s, u, w, du, dw, un, wn, over, per_h = 1.0 / h_s
     for i in range(first, last):
         g = g_die[i] * (0.01 + 0.99 * pump_on[i])
         q = run_w[i] * liquid[i]
-        t2s = fws_c + q / ge[i]
-        t1s = t2s + q / g
+        over = q / (ge[i] * g)
+        t2s = fws_c + over * g
+        t1s = t2s + over * ge[i]
         u = die_c[i] - t1s
         w = tcs_c[i] - t2s
-        du = g * (w - u) / c_die[i]
-        dw = (g * (u - w) - ge[i] * w) / c_tcs[i]
+        du = g * (w - u) * per_die[i]
+        dw = (g * (u - w) - ge[i] * w) * per_tcs[i]
         un = f0[i] * u + f1[i] * du
         wn = f0[i] * w + f1[i] * dw
         heat_j[i] = ge[i] * (g0[i] * w + g1[i] * dw + (t2s - fws_c) * h_s)
-        off_w[i] = (c_die[i] * (un - u) + c_tcs[i] * (wn - w) - q * h_s + heat_j[i]) / h_s
+        off_w[i] = (c_die[i] * (un - u) + c_tcs[i] * (wn - w) - q * h_s + heat_j[i]) * per_h
         die_c[i] = t1s + un
         tcs_c[i] = t2s + wn
 
@@ -124,10 +124,11 @@ cdef inline f64 march_rows(RowTable* t, i64 first, i64 last, f64 fws_c, f64 flow
     move_valves(first, last, fws_c, 1.0 - exp_(-h_s / VALVE_LAG_S), t.run_w, t.liquid_share, t.tcs_w_k, t.pump_share,
                 t.tcs_above_fws_k, t.tcs_set_c, t.ge_w_k, t.valve)
     exchange(first, last, flow, t.valve, t.fws_w_k, t.tcs_w_k, t.ua_w_k, t.pump_share, t.pump_ua_share, t.pump_on, ge)
-    row_steps(first, last, h_s, ge, t.g_die_w_k, t.pump_on, t.c_die_j_k, t.c_tcs_j_k, work + n, work + 2 * n,
+    row_steps(first, last, h_s, ge, t.g_die_w_k, t.pump_on, t.die_k_j, t.tcs_k_j, work + n, work + 2 * n,
               work + 3 * n, work + 4 * n)
-    row_update(first, last, h_s, fws_c, ge, t.g_die_w_k, t.pump_on, t.c_die_j_k, t.c_tcs_j_k, t.run_w, t.liquid_share,
-               work + n, work + 2 * n, work + 3 * n, work + 4 * n, t.die_c, t.tcs_c, t.heat_j, off)
+    row_update(first, last, h_s, fws_c, ge, t.g_die_w_k, t.pump_on, t.c_die_j_k, t.c_tcs_j_k, t.die_k_j, t.tcs_k_j,
+               t.run_w, t.liquid_share, work + n, work + 2 * n, work + 3 * n, work + 4 * n, t.die_c, t.tcs_c,
+               t.heat_j, off)
     row_supply(first, last, fws_c, ge, t.tcs_w_k, t.pump_share, t.pump_on, t.tcs_c, t.run_w, t.liquid_share,
                t.supply_c, t.air_w, t.ge_w_k)
     for i in range(first, last):
@@ -147,7 +148,7 @@ cdef inline f64 cross_flow(f64 ua, f64 ca, f64 cw) noexcept nogil:
 cdef inline void drive_fans(LoopTable* t, i64 k, f64 set_c, f64 air_c, f64 heat_w, f64 h_s) noexcept nogil:
     """Fan speed and number of dry-cooler banks of loop ``k``: lagged towards need, staged at 85 and 60 % speed.
 
-    A bank stays on or off for at least ten minutes (PHYSICS page §4.3).
+    A bank runs for at least ten minutes before one is stopped (PHYSICS page §4.3); another may start every minute.
     """
     cdef f64 cw = max_(t.flow_w_k[k] * t.flow[k], 1.0)
     cdef f64 need = heat_w / max_(t.return_c[k] - air_c, 0.5) if t.supply_c[k] > set_c - 3.0 else 0.0
@@ -156,13 +157,12 @@ cdef inline void drive_fans(LoopTable* t, i64 k, f64 set_c, f64 air_c, f64 heat_
     cdef f64 want = t.fan[k] * min_(max_(need / max_(have, 1.0), 0.5), 2.0) + 0.02 * (t.supply_c[k] - set_c)
     t.fan[k] += (min_(max_(want, 0.1), 1.0) - t.fan[k]) * (1.0 - exp_(-h_s / 60.0))
     t.stage_s[k] = max_(t.stage_s[k] - h_s, 0.0)
-    if t.stage_s[k] <= 0.0:
-        if t.fan[k] > 0.85 and t.banks_on[k] < t.banks_in_service[k]:
-            t.banks_on[k] += 1.0
-            t.stage_s[k] = 600.0
-        elif t.fan[k] < 0.60 and t.banks_on[k] > 2.0:
-            t.banks_on[k] -= 1.0
-            t.stage_s[k] = 600.0
+    if t.fan[k] > 0.85 and t.stage_s[k] <= 540.0 and t.banks_on[k] < t.banks_in_service[k]:
+        t.banks_on[k] += 1.0
+        t.stage_s[k] = 600.0
+    elif t.fan[k] < 0.60 and t.stage_s[k] <= 0.0 and t.banks_on[k] > 2.0:
+        t.banks_on[k] -= 1.0
+        t.stage_s[k] = 600.0
     t.banks_on[k] = min_(t.banks_on[k], t.banks_in_service[k])
 
 

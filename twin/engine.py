@@ -195,11 +195,11 @@ class Engine:
 
     # ------------------------------------------------------------------ snapshot
 
-    def buffers_state(self) -> dict[str, bytes]:
-        """Every compiled buffer that a restored run needs, by name."""
+    def buffers_state(self, *, watching: bool = True) -> dict[str, bytes]:
+        """Every compiled buffer that a restored run needs, by name; without ``watching`` not which jobs are watched."""
         plant = self.plant
         return {
-            "arena": self.arena.buffer.tobytes(), "network": plant.network_state(), "queue": self.queue.snapshot(),
+            "arena": self.arena.buffer.tobytes(), "network": plant.network_state(), "queue": self.queue.snapshot(watching),
             "hour": plant.accumulators.tobytes(), "minute": plant.minute_accumulators.tobytes(),
             "violations": plant.violations.tobytes(), "closed": self.network.arrays["closed"].tobytes(),
             "forming": self.network.arrays["forming_rank"].tobytes(),

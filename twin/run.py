@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import resource
+import shutil
 import tempfile
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -46,6 +48,14 @@ def cache_dir() -> Path | None:
     return Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "twin"
 
 
+class _Scratch:
+    """A directory that goes, without a warning, when nothing refers to it any more: run and results share one."""
+
+    def __init__(self) -> None:
+        self.name = tempfile.mkdtemp(prefix="twin-run-")
+        weakref.finalize(self, shutil.rmtree, self.name, ignore_errors=True)
+
+
 class Run:
     """One run of a scenario: advance, read, write, snapshot, restore, finish.
 
@@ -69,7 +79,7 @@ class Run:
         self._simulated_before_ms = 0
         self.scenario = scenario
         self.site = site or build(scenario)
-        self._temporary = tempfile.TemporaryDirectory(prefix="twin-run-") if out is None else None
+        self._temporary = _Scratch() if out is None else None
         self.out = Path(self._temporary.name) / "run" if self._temporary else Path(str(out))
         self.engine = Engine(scenario, self.site, cache_dir(), buffers)
         self.world = World(scenario, self.engine)
@@ -418,9 +428,9 @@ class Run:
         return self._results
 
     def state_digest(self) -> str:
-        """SHA-256 of the final state: every compiled buffer and the world's plain data."""
+        """SHA-256 of the present state: every compiled buffer, but for which jobs are watched."""
         digest = hashlib.sha256()
-        for name, data in sorted(self.engine.buffers_state().items()):
+        for name, data in sorted(self.engine.buffers_state(watching=False).items()):
             digest.update(name.encode())
             digest.update(data)
         return digest.hexdigest()

@@ -19,7 +19,8 @@ HASH_BYTES = 32
 def pack(header: dict[str, Any], buffers: dict[str, bytes]) -> bytes:
     """One byte string with ``header`` (JSON) and ``buffers``."""
     lengths = [[name, len(data)] for name, data in buffers.items()]
-    text = json.dumps({**header, "buffers": lengths}, sort_keys=True, allow_nan=False).encode()
+    # keys stay in their order: a behaviour goes through its data in the order in which it came about
+    text = json.dumps({**header, "buffers": lengths}, allow_nan=False).encode()
     body = b"".join((MAGIC, len(text).to_bytes(8, "little"), text, *buffers.values()))
     return body + hashlib.sha256(body).digest()
 

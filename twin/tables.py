@@ -108,6 +108,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "board_a": _index(), "board_b": _index(), "loop": _index(), "racks": _param(), "idle_w": _param(),
         "psu_rated_w": _param(), "psu_loss_0": _param(), "psu_loss_1": _param(), "psu_loss_2": _param(),
         "liquid_share": _param(), "c_die_j_k": _param(), "g_die_w_k": _param(), "c_tcs_j_k": _param(),
+        "die_k_j": _param(), "tcs_k_j": _param(),
         "tcs_w_k": _param(), "fws_w_k": _param(), "ua_w_k": _param(), "cdu_pump_w": _param(),
         "tcs_set_c": _param(), "tcs_above_fws_k": _param(),
         "bbu_full_j": _param(), "bbu_charge_w": _param(),
@@ -115,7 +116,8 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "tripped": _set(0.0),
         "die_c": _state(60.0), "tcs_c": _state(42.0), "valve": _state(0.6), "ge_w_k": _state(1.0), "bbu_j": _state(),
         "demand_w": _out(), "p_w": _out(), "run_w": _out(), "bbu_w": _out(), "heat_j": _out(), "air_w": _out(),
-        "fed": _out(), "supply_c": _out(), "unserved_w": _out(), "pump_on": _out(), "board_w": _out(), "shed": _out(),
+        "fed": _out(), "supply_c": _out(), "unserved_w": _out(),
+        "share_a": _out(), "pump_draw_w": _out(), "pump_on": _out(), "board_w": _out(), "shed": _out(),
         "jobs_w": _out(),
     },
     # two nodes and a cooler: the facility water loop of a hall with its pumps, dry coolers and air side

@@ -396,7 +396,7 @@ class World(Verbs):
     def state(self) -> dict[str, Any]:
         """Everything the world knows besides the compiled buffers, as plain data."""
         return {
-            "actors": [asdict(actor) for actor in self.actors.values()],
+            "actors": [asdict(self.actors[name]) for name in sorted(self.actors)],
             "tickets": self.tickets, "sequence": self.sequence, "event_counts": self.sink.event_counts,
             "standing": self.standing, "overridden": self.overridden, "failed_assets": self.failed_assets,
             "job_totals": self.sink.job_totals, "listeners": self._listeners,

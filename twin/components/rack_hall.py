@@ -149,11 +149,13 @@ class RackHall(Component, kind="rack_hall"):
         liquid_w = racks * self.rack_max_kw * 1e3 * self.liquid_share
         # W/K of coolant flow: l/min per kW × kW → kg/s × cp
         flow_w_k = self.tcs_l_min_kw / 60.0 * liquid_w / 1e3 * PG25_KG_L * PG25_J_KG_K
+        die_j_k = plates * self.die_kj_k * 1e3
+        tcs_j_k = self.tcs_l * PG25_KG_L * PG25_J_KG_K * racks / 9
         index = plan.add(
             "row", board_a=a, board_b=b, loop=loop, racks=racks, idle_w=racks * self.idle_kw * 1e3,
             psu_rated_w=racks * self.shelf_kw * 1e3, psu_loss_0=c0, psu_loss_1=c1, psu_loss_2=c2,
-            liquid_share=self.liquid_share, c_die_j_k=plates * self.die_kj_k * 1e3, g_die_w_k=plates / self.die_k_w,
-            c_tcs_j_k=self.tcs_l * PG25_KG_L * PG25_J_KG_K * racks / 9, tcs_w_k=flow_w_k, fws_w_k=1.1 * flow_w_k,
+            liquid_share=self.liquid_share, c_die_j_k=die_j_k, die_k_j=1.0 / die_j_k, g_die_w_k=plates / self.die_k_w,
+            c_tcs_j_k=tcs_j_k, tcs_k_j=1.0 / tcs_j_k, tcs_w_k=flow_w_k, fws_w_k=1.1 * flow_w_k,
             ua_w_k=self.ua_kw_k * 1e3 * racks / 9, cdu_pump_w=self.cdu_pump_kw * 1e3 * racks / 9,
             tcs_set_c=self.tcs_set_c, tcs_above_fws_k=self.tcs_above_fws_k,
             bbu_full_j=self.bbu_s * racks * self.rack_max_kw * 1e3, bbu_charge_w=racks * self.bbu_charge_kw * 1e3,

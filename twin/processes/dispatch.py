@@ -1,4 +1,4 @@
-"""Dispatch: sets, hour by hour, the rule by which the plant shares power inside a step."""
+"""Dispatch: sets, at the hours at which it changes, the rule by which the plant shares power inside a step."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def dispatch(world: World, me: Actor) -> Behaviour:
         _put(world, "soc_ceiling", rule.soc_ceiling_share)
         _put(world, "cap_floor", rule.cap_floor_share)
         _put(world, "charge_from_grid_w", rule.charge_from_grid_mw * 1e6)
-        world.wake(me, (world.now // MS_PER_HOUR + 1) * MS_PER_HOUR)
+        edges = {rule.discharge_from_h, rule.discharge_to_h % 24.0}
+        to_edge_h = min((edge - hour) % 24.0 or 24.0 for edge in sorted(edges))
+        world.wake(me, world.now + round(to_edge_h * MS_PER_HOUR))
 
 
 def _put(world: World, column: str, value: float) -> None:
