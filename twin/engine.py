@@ -200,7 +200,8 @@ class Engine:
         plant = self.plant
         return {
             "arena": self.arena.buffer.tobytes(), "network": plant.network_state(),
-            "queue": self.queue.snapshot(watching), "hour": plant.accumulators.tobytes(), "minute": plant.minute_accumulators.tobytes(),
+            "queue": self.queue.snapshot(watching), "hour": plant.accumulators.tobytes(),
+            "minute": plant.minute_accumulators.tobytes(),
             "violations": plant.violations.tobytes(), "closed": self.network.arrays["closed"].tobytes(),
             "forming": self.network.arrays["forming_rank"].tobytes(),
         }  # fmt: skip

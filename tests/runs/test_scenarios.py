@@ -24,12 +24,9 @@ def audited(results: twin.Results) -> None:
     assert audit["largest_heat_residual_pu"] <= 1e-9
     assert audit["cumulative_drift_pu"] <= 1e-9
     assert audit["largest_mismatch_pu"] <= 1e-8
-    minutes = results.table(
-        ["grid.p_mw", "solar.p_mw", "battery.p_mw", "it.p_mw", "cooling.p_mw", "auxiliary.p_mw", "losses.p_mw"]
-    )
+    minutes = results.table([*SOURCES, *SINKS])
     assert not minutes.isna().any().any()
-    sources = minutes[["grid.p_mw", "solar.p_mw", "battery.p_mw"]].sum(axis=1)
-    sinks = minutes[["it.p_mw", "cooling.p_mw", "auxiliary.p_mw", "losses.p_mw"]].sum(axis=1)
+    sources, sinks = minutes[SOURCES].sum(axis=1), minutes[SINKS].sum(axis=1)
     assert np.abs(sources - sinks).max() < 2e-3  # float32 of a gigawatt
 
 
