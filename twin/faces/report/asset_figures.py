@@ -39,7 +39,7 @@ def transformers(facts: Facts, events: list[Event]) -> Figure:
                               "text": f"out of service {duration(end - begin)}", "font": {"color": "$ink3", "size": 11}})  # fmt: skip
     canvas = Canvas(facts, 0, 1, height=70 + 22 * len(names), half=False, top=4)
     heat = {
-        "type": "heatmap", "x": times(t_ms, canvas.origin_ms), "y": [safe(asset) for asset in assets], "z": column(100 * block),
+        "type": "heatmap", "x": times(np.append(t_ms, facts.end_ms), canvas.origin_ms), "y": [safe(asset) for asset in assets], "z": column(100 * block),
         "zmin": 0, "zmax": 120, "ygap": 2, "colorscale": [list(stop) for stop in _SCALE], "name": "loading, %",
         "colorbar": {"thickness": 8, "len": 1, "tickvals": [0, 50, 100, 110], "outlinewidth": 0, "x": 1.02, "tickfont": {"size": 11}},
         "hovertemplate": "%{y} %{z:.0f} %<br>%{x}<extra></extra>",

@@ -37,6 +37,8 @@ class Figure:
     height: int = 250
     traces: list[Trace] = field(default_factory=list)
     layout: dict[str, Any] = field(default_factory=dict)
+    csv: str = ""
+    """What the data button gives, where it is not what plotly draws."""
     missing: str = ""
     """HTML that stands in the figure's place where it has nothing to show."""
 

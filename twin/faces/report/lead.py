@@ -13,7 +13,7 @@ from twin.faces.report.words import (
     THIN,
     count_word,
     digits_to_tell,
-    duration,
+    hours_text,
     listed,
     number,
     percent,
@@ -56,7 +56,7 @@ def lead(facts: Facts, energy: Energy, events: list[Event]) -> str:
     """HTML of the first paragraph."""
     words = []
     if not facts.complete:
-        until = f"{facts.clock.short(facts.end_ms)} of {facts.clock.short(facts.horizon_ms)}"
+        until = f"{_time(facts, facts.end_ms)}, before {_time(facts, facts.horizon_ms)}"
         words.append(f"<b>Incomplete: the results end at {until}.</b>")
     if facts.verdicts:
         words.append(f"<b>{_count_met(facts)}</b>")
@@ -88,10 +88,14 @@ def _missed(each: Verdict, facts: Facts, events: list[Event]) -> str:
     verb = "reached" if each.relation in ("below", "at_most") else "fell to"
     asked = f"{RELATION_WORDS[each.relation]} {with_unit(each.limit, unit, digits)}"
     at_ms = time_ms(each, facts)
-    when = "" if at_ms is None else f" at {facts.clock.short(at_ms)}"
+    when = "" if at_ms is None else f" on {_time(facts, at_ms)}"
     name = f"{safe(each.title)}: " if each.title else ""
     why = _why(channel, at_ms, facts, events)
-    return f"{name}<code>{safe(channel)}</code> {verb} {with_unit(each.observed, unit, digits)}{when}, asked {asked}{why}."
+    return f"{name}<code>{safe(channel)}</code> {verb} {with_unit(each.observed, unit, digits)}{when}{why}; asked for was {asked}."
+
+
+def _time(facts: Facts, t_ms: int) -> str:
+    return f'<span class="nb">{facts.clock.short(t_ms)}</span>'
 
 
 def time_ms(each: Verdict, facts: Facts) -> int | None:
@@ -114,7 +118,7 @@ def _why(channel: str, at_ms: int | None, facts: Facts, events: list[Event]) -> 
     root = root_of(known[-1], {event.seq: event for event in events})
     if root.asset == asset:
         return ""
-    return f", because {safe(root.asset)} {safe(KIND_WORDS.get(root.kind, root.text))} at {facts.clock.short(root.t_ms)}"
+    return f", because {safe(root.asset)} {safe(KIND_WORDS.get(root.kind, root.text))} on {_time(facts, root.t_ms)}"
 
 
 def _in_sum(facts: Facts, energy: Energy, events: list[Event]) -> str:
@@ -138,7 +142,7 @@ def _attention(facts: Facts, events: list[Event]) -> str:
         return f"Nothing in {span_text(facts)} asked for attention."
     now = sum(event.priority == 1 for event in urgent)
     ask = "asks" if len(urgent) == 1 else "ask"
-    at_once = f", {count_word(now)} of them at once" if now else ""
+    at_once = f", {count_word(now)} of them of priority 1" if now else ""
     return f"{plural(len(urgent), 'event')} in {span_text(facts)} {ask} for attention{at_once}."
 
 
@@ -168,7 +172,7 @@ def _rule_tile(label: str, share: float | None, rule: str) -> Tile:
 def _curtailed(facts: Facts, energy: Energy) -> Tile:
     share, limit = energy.shares.get("curtailed"), facts.settings.export_limit_mw()
     hours = energy.export_at_limit_h()
-    note = f"export at its {limit:.0f} MW limit for {number(hours, 1 if hours < 100 else 0)} h" if limit and hours else "of the available"
+    note = f"export at its {limit:.0f} MW limit for {hours_text(hours)}" if limit and hours else "of the available"
     return Tile("Curtailed", number(None if share is None else 100 * share, 1), "%", note)
 
 
@@ -188,7 +192,9 @@ def gpu_hours(facts: Facts) -> tuple[float, float]:
 
 def _gpu_hours(facts: Facts) -> Tile:
     delivered, lost = gpu_hours(facts)
-    scale, unit = (1e6, "million") if delivered >= 1e6 else (1e3, "thousand") if delivered >= 1e4 else (1.0, "")
+    sizes = ((1e9, "billion"), (1e6, "million"), (1e4, "thousand"))
+    size, unit = next(((size, name) for size, name in sizes if delivered >= size), (1.0, ""))
+    scale = 1e3 if unit == "thousand" else size
     share = percent(lost / delivered, 1) if delivered > 0 else "–"
     return Tile("GPU-h delivered", number(delivered / scale, 2 if scale > 1 else 0), unit, f"{share} lost to restarts")
 
@@ -221,6 +227,6 @@ def peak_of(facts: Facts, pattern: str) -> tuple[str, float, int] | None:
 
 
 def hours_above(facts: Facts, name: str, limit: float) -> str:
-    """In how much of the time a channel was above a limit at some step: ``5 h``."""
+    """In how many hours a channel was above a limit at some step: ``5 h``."""
     rows = facts.high
-    return duration(float(rows.length_ms[rows[name] > limit].sum()))
+    return f"{number(float(rows.length_ms[rows[name] > limit].sum()) / MS_PER_HOUR)}{THIN}h"

@@ -17,7 +17,7 @@ from twin.faces.report.energy import Energy
 from twin.faces.report.gather import Facts, gather
 from twin.faces.report.lead import lead, span_text, tiles
 from twin.faces.report.power_figures import air, balance, duration_curve, storage, sun
-from twin.faces.report.sankey import sankey
+from twin.faces.report.sankey import flows_csv, sankey
 from twin.faces.report.words import safe
 from twin.results import Results
 
@@ -25,6 +25,8 @@ _SECTIONS = (
     ("verdict", "Verdict"), ("happened", "What happened"), ("energy", "Energy"), ("equipment", "Equipment"),
     ("weather", "Weather"), ("work", "Work"), ("events", "Events"), ("trust", "Can I trust it"), ("inputs", "Inputs"),
 )  # fmt: skip
+_MANY = 12
+"""Days or months from which on the table is the longer column."""
 _SHORT = 12
 """Digits of a digest that are shown."""
 
@@ -67,7 +69,7 @@ def _filled(template: str, texts: dict[str, str]) -> str:
 def _data(facts: Facts, energy: Energy, figures: list[Figure]) -> str:
     """What the script reads, as JSON that cannot end the element it stands in."""
     content = {
-        "zone": facts.clock.zone, "csv": {"energy": tables.energies_csv(energy)},
+        "zone": facts.clock.zone, "csv": {"energy": tables.energies_csv(energy), **{figure.name: figure.csv for figure in figures if figure.csv}},
         "figures": {figure.name: figure.spec() for figure in figures if figure.traces and not figure.missing},
     }  # fmt: skip
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain).replace("<", "\\u003c")
@@ -82,7 +84,9 @@ def _flows(energy: Energy) -> Figure:
     unit, scale, digits = tables.energy_scale(energy)
     picture = sankey(energy.total, unit, scale, digits)
     title = f"Where it came from and went, {unit}"
-    return Figure("sankey", title, missing=picture or "No energy was recorded in this run.")
+    if not picture:
+        return Figure("sankey", title, missing="No energy was recorded in this run.")
+    return Figure("sankey", title, missing=picture, csv=flows_csv(energy.total))
 
 
 def _figure(figure: Figure, number: int) -> str:
@@ -92,7 +96,9 @@ def _figure(figure: Figure, number: int) -> str:
         button = f'<button class="data" data-fig="{figure.name}">data</button>'
         label = safe(re.sub(r"<[^>]*>", "", figure.title))
         body = f'<div id="plot-{figure.name}" role="img" aria-label="{label}" style="height:{figure.height}px"></div>'
-    elif not body.startswith("<svg"):
+    elif figure.csv:
+        button = f'<button class="data" data-csv="{figure.name}">data</button>'
+    else:
         body = f'<div class="missing">{body}</div>'
     return f"<figure><figcaption><i>Figure {number}</i><span>{figure.title}</span>{button}</figcaption>{body}</figure>"
 
@@ -143,7 +149,7 @@ def _texts(facts: Facts, energy: Energy, events: list[Event]) -> dict[str, str]:
         "kpis": tables.kpis(tiles(facts, energy)),
         "periods": f"By {'month' if facts.long else 'day'}, {unit}",
         "energies": tables.energies(facts, energy),
-        "shares": tables.shares(energy),
+        **dict(zip(("sharesleft", "sharesright"), _shares(energy), strict=True)),
         "gpu": tables.gpu_table(facts),
         "jobs": tables.job_table(facts),
         "events": tables.event_list(facts, events),
@@ -153,6 +159,16 @@ def _texts(facts: Facts, energy: Energy, events: list[Event]) -> dict[str, str]:
         "inputs": _inputs(facts),
         "footer": f"Times are on the site's clock ({facts.clock.zone}). One file, no network access; plotly.js inside, MIT licence.",
     }
+
+
+def _shares(energy: Energy) -> tuple[str, str]:
+    """The shares under the figures or under the table, whichever column is shorter."""
+    html = (
+        f"<h3>Shares, and the rule for direct connection</h3>{tables.shares(energy)}"
+        '<p class="s dim">NDRC 2025-650: at least 60 % of the available generation used on site, at least 30 % of the load '
+        "green, at most 20 % fed in.</p>"
+    )
+    return (html, "") if len(energy.periods) > _MANY else ("", html)
 
 
 def _omissions(facts: Facts) -> str:

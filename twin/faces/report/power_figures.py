@@ -12,13 +12,16 @@ from twin.faces.report.energy import Energy
 from twin.faces.report.gather import Array, Facts, Rows, Times
 from twin.faces.report.lead import span_text
 from twin.faces.report.pack import column, exact_column, times
-from twin.faces.report.words import duration, listed, number, percent, safe, sentence, with_unit
+from twin.faces.report.words import hours_text, number, percent, safe, sentence, with_unit
 from twin.quantities import MS_PER_DAY, MS_PER_HOUR, MS_PER_MIN
 
 _MOST_BINS = 1500
 _WIDTHS_MIN = (1, 2, 5, 10, 15, 30, 60)
 _FLAGS = 6
-_MARKS = 200
+_LETTER = 0.0115
+"""Width of a letter of a flag as a share of the axis, on paper, where it is narrowest."""
+_MARKS = 150
+"""Stretches of the time axis that carry one mark of each priority at most."""
 _POWERS = ("solar.p_mw", "grid.p_mw", "battery.p_mw", "site.load_mw")
 _STACK = (
     ("solar used", "solar_used", "$solar/.62"), ("battery discharge", "battery_discharge", "$battery/.85"),
@@ -139,20 +142,22 @@ def _name_areas(canvas: Canvas, data: _Balance) -> None:
 def _name_area(
     canvas: Canvas, data: _Balance, name: str, lower: Array, upper: Array, taken: list[tuple[int, float]]
 ) -> None:
-    wide, tall = max(len(data.t_ms) * len(name) // 130, 1), 0.055 * (canvas.high - canvas.low)
+    wide, tall = max(len(data.t_ms) * len(name) // 260, 1), 0.055 * (canvas.high - canvas.low)
     lowest, highest = _rolling(lower, wide, np.max), _rolling(upper, wide, np.min)
     fits = highest - lowest
     clear = np.array([
         all(abs(i - at) > 1.6 * wide or abs((highest[i] + lowest[i]) / 2.0 - y) > tall for at, y in taken) for i in range(len(fits))
     ])  # fmt: skip
-    inside = np.where(clear & (np.arange(len(fits)) > wide), fits, -np.inf)
+    place = np.arange(len(fits))
+    clear &= (place >= wide + 1) & (place < len(fits) - wide - 1)
+    inside = np.where(clear, fits, -np.inf)
     at = int(np.argmax(inside))
     x = canvas.origin_ms + int(data.t_ms[at])
     if inside[at] >= tall:
         y = float(highest[at] + lowest[at]) / 2.0
         canvas.note(x, y, name)
     elif upper.max() <= 0.0:  # below everything there is room
-        at = int(np.argmin(lower))
+        at = int(np.argmin(np.where(clear, lower, np.inf)))
         x, y = canvas.origin_ms + int(data.t_ms[at]), float(lower[at])
         canvas.note(x, y, name, xanchor="right", xshift=-6, yshift=4)
     else:
@@ -170,9 +175,9 @@ def _rolling(values: Array, wide: int, pick: Any) -> Array:
 
 def _flags(canvas: Canvas, tree: list[Fold], events: list[Event]) -> None:
     """A mark for the events of priority 1 and 2, upright lines with words for the most important."""
-    urgent = sorted((event for event in events if event.priority in ATTENTION), key=lambda event: (event.rank, event.seq))
+    urgent = [event for event in events if event.priority in ATTENTION]
     for priority, symbol, colour in ((1, "square", "$p1"), (2, "triangle-up", "$p2")):
-        shown = sorted((e for e in urgent[:_MARKS] if e.priority == priority), key=lambda event: event.t_ms)
+        shown = _spread([e for e in urgent if e.priority == priority], canvas.facts.horizon_ms)
         if shown:
             canvas.traces.append({
                 "type": "scatter", "mode": "markers", "name": f"events of priority {priority}", "yaxis": "y2", "cliponaxis": False,
@@ -181,12 +186,25 @@ def _flags(canvas: Canvas, tree: list[Fold], events: list[Event]) -> None:
                 "hovertemplate": "%{text}<extra></extra>",
             })  # fmt: skip
     roots = sorted((fold for depth, fold in walk(tree)), key=lambda f: (f.worst_below, f.parent is not None, f.first.t_ms))
-    placed: list[float] = []
+    placed: list[tuple[float, float]] = []
     for fold in roots:
-        at = fold.first.t_ms / max(canvas.facts.horizon_ms, 1)
-        if len(placed) < _FLAGS and all(abs(at - other) > 0.13 for other in placed) and fold.priority in ATTENTION:
-            placed.append(at)
+        at, half = fold.first.t_ms / max(canvas.facts.horizon_ms, 1), len(_flag_text(fold)) * _LETTER / 2.0
+        clear = all(abs(at - other) > half + room_ for other, room_ in placed)
+        if len(placed) < _FLAGS and clear and fold.priority in ATTENTION:
+            placed.append((at, half))
             _flag(canvas, fold, at)
+
+
+def _flag_text(fold: Fold) -> str:
+    return f"{fold.short} ×{len(fold.events)}" if fold.repeated else fold.short
+
+
+def _spread(events: list[Event], horizon_ms: int) -> list[Event]:
+    """The first event of each stretch of the time axis."""
+    first: dict[int, Event] = {}
+    for event in events:
+        first.setdefault(event.t_ms * _MARKS // max(horizon_ms, 1), event)
+    return list(first.values())
 
 
 def _flag(canvas: Canvas, fold: Fold, at: float) -> None:
@@ -194,21 +212,21 @@ def _flag(canvas: Canvas, fold: Fold, at: float) -> None:
     x = canvas.origin_ms + fold.first.t_ms
     line = {"color": colour, "width": 1}
     canvas.shapes.append({"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, "line": line})
-    anchor = "left" if at < 0.07 else "right" if at > 0.93 else "center"
-    text = safe(f"{fold.short} ×{len(fold.events)}" if len(fold.events) > 1 else fold.short)
-    canvas.note(x, 1, text, colour, yref="paper", yanchor="bottom", yshift=4, xanchor=anchor)
+    half = len(_flag_text(fold)) * _LETTER / 2.0
+    anchor = "left" if at < half else "right" if at > 1.0 - half else "center"
+    canvas.note(x, 1, safe(_flag_text(fold)), colour, yref="paper", yanchor="bottom", yshift=4, xanchor=anchor)
 
 
 def _balance_title(facts: Facts, energy: Energy) -> str:
-    shares, limit = energy.shares, facts.settings.export_limit_mw()
-    said = []
+    shares, limit, said = energy.shares, facts.settings.export_limit_mw(), []
     if shares.get("green_load") is not None:
         said.append(f"solar power carried {percent(shares['green_load'])} of the load")
     if (shares.get("curtailed") or 0.0) >= 0.005:
-        said.append(f"{percent(shares['curtailed'])} of it was curtailed" if not said else f"{percent(shares['curtailed'])} was curtailed")
-    at_limit = energy.export_at_limit_h()
-    tail = f", while export sat at its {limit:.0f} MW limit for {duration(at_limit * MS_PER_HOUR)}" if limit and at_limit >= 0.05 else ""
-    return sentence(listed(said)) + tail if said else "Power balance"
+        said.append(f"{percent(shares['curtailed'])} of what the sun offered was curtailed")
+    hours = energy.export_at_limit_h()
+    if limit and hours:
+        said.append(f"export was at its {limit:.0f} MW limit for {hours_text(hours)}")
+    return sentence("; ".join(said)) or "Power balance"
 
 
 # Storage ------------------------------------------------------------------------------------------------------------
@@ -238,8 +256,11 @@ def _by_time(canvas: Canvas, facts: Facts, name: str, scale: float, label: str, 
     if facts.long:
         t_ms, low = by_day(facts, facts.low.t_ms, facts.low[name] * scale, np.fmin)
         _, high = by_day(facts, facts.high.t_ms, facts.high[name] * scale, np.fmax)
-        canvas.band(label, t_ms, low, high, hover, f"{colour}/.55")
-        return float(high[-1] + low[-1]) / 2.0
+        _, mean = by_day(facts, facts.mean.t_ms, facts.mean[name] * scale, np.add)
+        _, count = by_day(facts, facts.mean.t_ms, np.ones(len(facts.mean.t_ms)), np.add)
+        canvas.band(label, t_ms, low, high, hover, f"{colour}/.3")
+        canvas.line(f"{label}, mean", t_ms, mean / count, colour, hover, width=1.3)
+        return float(mean[-1] / count[-1])
     rows = facts.fine if name in facts.fine else facts.mean
     canvas.line(label, rows.t_ms, rows[name] * scale, colour, hover)
     return float(rows[name][-1]) * scale
@@ -267,7 +288,7 @@ def duration_curve(facts: Facts) -> Figure:
         notes.append({"x": 0, "y": -limit, "text": f"export limit {limit:.0f}", "showarrow": False, "xanchor": "left", "xshift": 5, "yshift": 9, "font": {"color": "$ink3", "size": 12}})
     layout = {
         "margin": {"l": 50, "r": 16, "t": 8, "b": 40}, "hovermode": "closest", "shapes": shapes, "annotations": notes,
-        "xaxis": {"title": {"text": f"hours of {number(total)}", "standoff": 4}, "range": [0, total], "nticks": 7},
+        "xaxis": {"title": {"text": f"hours of {number(total)}", "standoff": 4}, "range": [0, total], "nticks": 7, "tickformat": ",.3~f"},
         "yaxis": {"title": {"text": "MW, + import", "standoff": 2}, "range": [low, high], "nticks": 6},
     }  # fmt: skip
     return Figure("import", _import_title(rows, total), 250, [line], layout)

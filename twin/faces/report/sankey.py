@@ -93,6 +93,12 @@ def sankey(energy_mwh: dict[str, float], unit: str, scale: float, digits: int) -
     )
 
 
+def flows_csv(energy_mwh: dict[str, float]) -> str:
+    """The flows as CSV."""
+    lines = [f"{source},{target},{value:.3f}" for source, target, value in Flows.of(energy_mwh).links]
+    return "\n".join(["from,to,energy_mwh", *lines]) + "\n"
+
+
 def _placed(flows: Flows) -> dict[str, _Node]:
     columns = [
         [_Node(name, x * (WIDTH - BAR), flows.through(name)) for name in names if flows.through(name) > 0.0]
@@ -117,7 +123,7 @@ def _centre(nodes: dict[str, _Node], flows: Flows) -> None:
     fed = [nodes[name] for name in ("it", "cooling", "auxiliary", "losses") if name in nodes]
     if site and fed:
         middle = (fed[0].y + fed[-1].y + fed[-1].height) / 2.0
-        site.y = site.in_y = site.out_y = min(max(middle - site.height / 2.0, _TOP), HEIGHT - _TOP - site.height)
+        site.y = site.in_y = site.out_y = min(max(middle - site.height / 2.0, _TOP + _LINE), HEIGHT - _TOP - site.height)
     if battery and site:
         direct = next((value for a, b, value in flows.links if (a, b) == ("solar", "site")), 0.0)
         y = site.y + direct / site.value * site.height + 10.0
@@ -145,8 +151,9 @@ def _labels(nodes: dict[str, _Node], scale: float, digits: int) -> str:
     right = [node for node in nodes.values() if node.x >= WIDTH / 2 and node.name != "site"]
     site = [node for node in nodes.values() if node.name == "site"]
     marks = []
-    for group, anchor, shift in ((left, "start", BAR + 5), (right, "end", -5.0), (site, "end", -5.0)):
+    for group, anchor, shift in ((left, "start", BAR + 5), (right, "end", -5.0), (site, "middle", BAR / 2.0)):
         for node, y in zip(group, _apart([node.y + node.height / 2.0 for node in group]), strict=True):
+            y = y if node.name != "site" else node.y - 10.0
             text = f"{_NAMES.get(node.name, node.name)} {number(node.value / scale, digits)}"
             marks.append(f'<text x="{node.x + shift:.1f}" y="{y + 4:.1f}" text-anchor="{anchor}">{text}</text>')
     return "".join(marks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from twin.faces.report.audits import Audit, audits, evidence
-from twin.faces.report.causes import Event, Fold, value_text, walk
+from twin.faces.report.causes import KIND_WORDS, LOW_IS_WORSE, Event, Fold, value_text, walk
 from twin.faces.report.energy import RULES, Energy
 from twin.faces.report.gather import Facts
 from twin.faces.report.lead import RELATION_WORDS, Tile, gpu_hours, hours_above, time_ms
@@ -23,7 +23,7 @@ from twin.faces.report.words import (
 from twin.indicators import Verdict
 
 MOST_EVENTS = 200
-FIRST_EVENTS = 40
+FIRST_EVENTS = 30
 """Rows of the event table that are open from the beginning."""
 MOST_CAUSES = 40
 GWH_FROM_MWH = 200_000.0
@@ -93,7 +93,9 @@ def _where(each: Verdict, facts: Facts) -> str:
     at_ms = time_ms(each, facts)
     if each.channel is None or at_ms is None:
         return NOTHING
-    text = f"{safe(each.channel.rpartition('.')[0])}, {facts.clock.short(at_ms)}"
+    if each.met and each.observed == 0.0 and each.relation in ("below", "at_most"):
+        return "never above 0"
+    text = f'{safe(each.channel.rpartition(".")[0])}, <span class="nb">{facts.clock.short(at_ms)}</span>'
     if each.met is False and each.relation in ("below", "at_most") and each.channel in facts.high:
         text += f", above in {hours_above(facts, each.channel, each.limit)}"
     return text
@@ -177,18 +179,22 @@ def causes(facts: Facts, tree: list[Fold]) -> str:
 def _cause(facts: Facts, depth: int, fold: Fold) -> str:
     events = fold.events
     text = f"<b>{safe(fold.assets)}</b> {safe(fold.words)}"
-    worst = max(events, key=lambda event: event.value if event.value is not None else float("-inf"))
-    value = value_text(worst)
-    own_text = len({event.text for event in events}) == 1
-    members = len({event.asset for event in events})
-    if len(events) > members or (not own_text and len(events) > 1):
-        text += f", {plural(len(events), 'time')} to {facts.clock.short(events[-1].t_ms)}"
+    if fold.repeated:
+        text += f', {plural(len(events), "time")} to <span class="nb">{facts.clock.short(events[-1].t_ms)}</span>'
+    value = value_text(fold.worst)
     if value:
-        text += f", {'highest ' if len(events) > 1 else ''}{value}" + (f" in {safe(worst.asset)}" if members > 1 else "")
+        text += f", {_worst_words(fold)}{value}"
     if fold.lasted_ms is not None:
         text += f' <span class="dim">for {duration(fold.lasted_ms)}</span>'
-    when = facts.clock.exact(fold.first.t_ms) if fold.first.t_ms % 60_000 else facts.clock.short(fold.first.t_ms)
-    return f'<li class="d{min(depth, 4)}">{shape(fold.priority)}<span class="t">{when}</span><span>{text}</span></li>'
+    return f'<li class="d{min(depth, 4)}">{shape(fold.priority)}<span class="t">{facts.clock.short(fold.first.t_ms)}</span><span>{text}</span></li>'
+
+
+def _worst_words(fold: Fold) -> str:
+    """Whose value stands for the row, where the others have another one."""
+    if len({event.value for event in fold.events}) == 1:
+        return ""
+    whose = f" in {safe(fold.worst.asset)}" if len({event.asset for event in fold.events}) > 1 else ""
+    return f"{'lowest' if fold.first.kind in LOW_IS_WORSE else 'highest'}{whose} "
 
 
 def event_list(facts: Facts, events: list[Event]) -> str:
@@ -223,10 +229,10 @@ def _event_note(events: list[Event], ranked: list[Event], kept: int) -> str:
 
 def _event(facts: Facts, event: Event, by_seq: dict[int, Event], *, css: str) -> str:
     cause = by_seq.get(event.cause) if event.cause is not None else None
-    why = f"↳ {safe(cause.asset)} {safe(cause.text)}" if cause else ""
+    why = f"↳ {safe(cause.asset)} {safe(KIND_WORDS.get(cause.kind, cause.kind))}" if cause else ""
     lasted = duration(event.end_ms - event.t_ms) if event.end_ms is not None else ""
     cells = [
-        shape(event.priority), f'<span class="nb">{facts.clock.exact(event.t_ms)}</span>', f"<b>{safe(event.asset)}</b>",
+        shape(event.priority), f'<span class="nb">{facts.clock.exact(event.t_ms)}</span>', f'<b class="nb">{safe(event.asset)}</b>',
         safe(event.text), f'<span class="nb">{value_text(event)}</span>', f'<span class="nb">{lasted}</span>', f'<span class="dim">{why}</span>',
     ]  # fmt: skip
     return row(cells, numeric=(5,), css=css)
@@ -271,7 +277,7 @@ def job_table(facts: Facts) -> str:
 
 def audit_table(facts: Facts, events: list[Event]) -> str:
     """Audits with their limits, then what else there is to know."""
-    return f"<table><tbody>{''.join(_audit(each) for each in (*audits(facts), *evidence(facts, events)))}</tbody></table>"
+    return f'<table class="audit"><tbody>{"".join(_audit(each) for each in (*audits(facts), *evidence(facts, events)))}</tbody></table>'
 
 
 def _audit(each: Audit) -> str:
@@ -287,10 +293,16 @@ def timeline_table(facts: Facts) -> str:
     return table(("At", "Do", "What", "Value", "Duration"), rows) if rows else ""
 
 
+def _kind_words(kind: str) -> tuple[str, str]:
+    """``rack_hall`` → rack hall, rack halls."""
+    one = kind.replace("_", " ")
+    return one, one[:-1] + "ies" if one.endswith("y") else one + ("es" if one.endswith("s") else "s")
+
+
 def site_text(facts: Facts) -> str:
     """One sentence about what stands where and what drives it."""
     place, kinds = facts.settings.table("site"), facts.settings.kinds()
-    things = ", ".join(f"{count} {safe(kind.replace('_', ' '))}" for kind, count in kinds.items())
+    things = ", ".join(safe(plural(count, *_kind_words(kind))) for kind, count in kinds.items())
     weather, work = (facts.settings.table(name).get("source", NOTHING) for name in ("weather", "workload"))
     mode = facts.settings.table("dispatch").get("mode", NOTHING)
     where = f"{safe(place.get('name', 'Site'))}, {safe(place.get('latitude_deg', NOTHING))}° N {safe(place.get('longitude_deg', NOTHING))}° E"
