@@ -222,6 +222,14 @@ def test_a_run_without_expectations_is_summed_up(copy):
     assert "not met" not in text
 
 
+def test_where_nothing_happened_the_storage_has_the_whole_width(copy):
+    shutil.rmtree(copy / "events")
+    page = written(copy)
+    assert "Causes, as the run recorded them" not in page
+    assert re.search(r"Nothing in 24 hours asked for attention\.", words(page))
+    assert data(page)["figures"]["storage"]["height"] == 220
+
+
 def test_an_incomplete_run_says_up_to_when_it_is_valid(tmp_path):
     scenario = twin.Scenario.read(ROOT / "scenarios" / "base" / "zhongwei.toml", overrides={"run.days": 2})
     with twin.Run(scenario, tmp_path / "run") as run:
@@ -236,7 +244,9 @@ def test_an_incomplete_run_says_up_to_when_it_is_valid(tmp_path):
 def test_a_killed_run_is_judged_by_what_there_is(copy):
     (copy / "summary.json").unlink()
     manifest = json.loads((copy / "manifest.json").read_text())
-    (copy / "manifest.json").write_text(json.dumps({k: v for k, v in manifest.items() if k not in ("valid_to", "digest")}))
+    (copy / "manifest.json").write_text(
+        json.dumps({k: v for k, v in manifest.items() if k not in ("valid_to", "digest")})
+    )
     edited(copy, "manifest.json", status="running")
     text = words(written(copy))
     assert "One of two expectations met so far." in text
@@ -323,7 +333,7 @@ SITE = {
 def test_a_long_run_is_drawn_by_the_day_and_told_by_the_month(tmp_path):
     page = recorded_page(tmp_path, channels=SITE, hours=24 * 50, value=0.5)
     assert "By month, MWh" in page
-    assert [row for row in re.findall(r"<td>(2028-\d\d)</td>", page)] == ["2028-07", "2028-08", "2028-09"]
+    assert re.findall(r"<td>(2028-\d\d)</td>", page) == ["2028-07", "2028-08", "2028-09"]
     load = next(t for t in data(page)["figures"]["balance"]["traces"] if t["name"] == "load")
     assert unpack(load["y"]) == pytest.approx(np.full(50, 0.012))  # GWh a day
     assert energy_of_days(page)["load"] == pytest.approx(600.0)
@@ -339,7 +349,7 @@ def test_no_line_has_more_points_than_a_screen_can_show(tmp_path):
 def test_the_event_list_keeps_two_hundred_and_counts_the_rest(tmp_path):
     events = [(f"hall-{i:03}", "warm") for i in range(250)]
     page = recorded_page(tmp_path, channels={"grid.p_mw": "MW"}, hours=24, events=events)
-    assert len(re.findall(r"<b class=\"nb\">hall-", page)) == 200
+    assert len(re.findall(r"<b><span class=\"nb\">hall-", page)) == 200
     assert "50 more are not listed here: 50 trouble." in words(page)
 
 
@@ -401,7 +411,9 @@ def test_the_flows_of_the_sankey_close_at_the_site(run_dir):
     into = sum(value for _, target, value in flows.links if target == "site")
     out = sum(value for source, _, value in flows.links if source == "site")
     assert into == pytest.approx(out, rel=1e-6)
-    assert sum(value for source, _, value in flows.links if source == "solar") == pytest.approx(booked["solar_available"])
+    assert sum(value for source, _, value in flows.links if source == "solar") == pytest.approx(
+        booked["solar_available"]
+    )
 
 
 def test_days_are_those_of_the_sites_clock(run_dir):
@@ -434,9 +446,10 @@ addEventListener("error", (e) => seen.push("error: " + (e.message || e.target.ou
 document.addEventListener("securitypolicyviolation", (e) => seen.push("blocked: " + e.blockedURI));</script>"""
 TELL = """<script>document.title = "told"; addEventListener("load", () => {
 const told = document.createElement("pre"); told.id = "told";
+const all = (what) => document.querySelectorAll(what).length;
 told.textContent = JSON.stringify({ seen, loaded: performance.getEntriesByType("resource").map((e) => e.name),
-  plots: document.querySelectorAll(".js-plotly-plot .main-svg").length > 0, drawn: document.documentElement.dataset.drawn,
-  figures: document.querySelectorAll(".js-plotly-plot").length, csv: report.csv("import"), heat: report.csv("loading") });
+  plots: all(".js-plotly-plot .main-svg") > 0, drawn: document.documentElement.dataset.drawn,
+  figures: all(".js-plotly-plot"), csv: report.csv("import"), heat: report.csv("loading") });
 document.body.append(told); });</script>"""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from twin.faces.report.gather import Array, Facts, Times
-from twin.faces.report.pack import column, thinned, times
+from twin.faces.report.pack import column, exact_column, thinned, times
 from twin.faces.report.words import safe
 from twin.quantities import MS_PER_DAY, MS_PER_HOUR
 
@@ -20,9 +20,10 @@ _LINE_PX = 15.0
 _FRAME_PX = 48.0
 """Height that margins take from a figure."""
 _TICKS = (
-    (1.6, 3 * MS_PER_HOUR, "%H:%M\n%m-%d"), (4.5, 6 * MS_PER_HOUR, "%H:%M\n%m-%d"), (9, 12 * MS_PER_HOUR, "%H:%M\n%m-%d"),
-    (16, MS_PER_DAY, "%m-%d\n%Y"), (45, 4 * MS_PER_DAY, "%m-%d\n%Y"), (130, 14 * MS_PER_DAY, "%m-%d\n%Y"), (240, "M1", "%b\n%Y"),
-    (800, "M2", "%b\n%Y"), (1500, "M3", "%b\n%Y"), (4000, "M12", "%Y"),
+    (1.6, 3 * MS_PER_HOUR, "%H:%M\n%m-%d"), (4.5, 6 * MS_PER_HOUR, "%H:%M\n%m-%d"),
+    (9, 12 * MS_PER_HOUR, "%H:%M\n%m-%d"), (16, MS_PER_DAY, "%m-%d\n%Y"), (45, 4 * MS_PER_DAY, "%m-%d\n%Y"),
+    (130, 14 * MS_PER_DAY, "%m-%d\n%Y"), (240, "M1", "%b\n%Y"), (800, "M2", "%b\n%Y"), (1500, "M3", "%b\n%Y"),
+    (4000, "M12", "%Y"),
 )  # fmt: skip
 """Up to so many days: distance of the ticks and their text."""
 
@@ -51,8 +52,8 @@ def missing(name: str, title: str, *channels: str) -> Figure:
     """A figure whose channels the run does not have."""
     names = " and ".join(f"<code>{safe(channel)}</code>" for channel in channels)
     text = (
-        f"Not recorded: this run has no {names}. Every channel of the site is recorded by the hour, so there is no such "
-        f"asset in the scenario; <code>twin describe</code> lists what there is."
+        f"Not recorded: this run has no {names}. Every channel of the site is recorded by the hour, so there is no "
+        f"such asset in the scenario; <code>twin describe</code> lists what there is."
     )
     return Figure(name, title, missing=text)
 
@@ -64,6 +65,8 @@ class Label:
     y: float
     text: str
     colour: str = "$ink"
+    limit: bool = False
+    """A limit goes on where a run ended before its time."""
 
 
 class Canvas:
@@ -88,19 +91,23 @@ class Canvas:
         """Shade what the run did not reach: the axis keeps its full length."""
         x0, x1 = self.origin_ms + self.facts.end_ms, self.end_x
         self.shapes.append({
-            "type": "rect", "x0": x0, "x1": x1, "yref": "paper", "y0": 0, "y1": 1, "fillcolor": "$well", "line": {"width": 0},
-            "layer": "below",
+            "type": "rect", "x0": x0, "x1": x1, "yref": "paper", "y0": 0, "y1": 1, "fillcolor": "$well",
+            "line": {"width": 0}, "layer": "below",
         })  # fmt: skip
         if x1 - x0 > 0.12 * self.facts.horizon_ms:
             self.note(x0 + (x1 - x0) // 2, self.low + 0.5 * (self.high - self.low), "no results", "$ink3")
 
     # ------------------------------------------------------------------ marks
 
-    def note(self, x: float, y: float, text: str, colour: str = "$ink", **more: Any) -> None:
+    def note(self, x: float, y: float | str, text: str, colour: str = "$ink", **more: Any) -> None:
         """Text at a place."""
-        self.annotations.append({"x": x, "y": y, "text": text, "showarrow": False, "font": {"color": colour, "size": 12}, **more})
+        self.annotations.append(
+            {"x": x, "y": y, "text": text, "showarrow": False, "font": {"color": colour, "size": 12}, **more}
+        )
 
-    def line(self, name: str, t_ms: Times, y: Array, colour: str, hover: str, *, width: float = 1.6, **more: Any) -> None:
+    def line(
+        self, name: str, t_ms: Times, y: Array, colour: str, hover: str, *, width: float = 1.6, **more: Any
+    ) -> None:
         """A line, thinned to what a screen can show."""
         at, values = thinned(t_ms, y)
         self.traces.append({
@@ -117,7 +124,14 @@ class Canvas:
         above = f"{safe(name)}, highest {hover}<extra></extra>"
         self.traces += [
             {**edge, "name": f"{name}, lowest", "y": column(least), "hovertemplate": below},
-            {**edge, "name": f"{name}, highest", "y": column(most), "fill": "tonexty", "fillcolor": colour, "hovertemplate": above},
+            {
+                **edge,
+                "name": f"{name}, highest",
+                "y": column(most),
+                "fill": "tonexty",
+                "fillcolor": colour,
+                "hovertemplate": above,
+            },
         ]
 
     def limit(self, y: float, colour: str = "$p1") -> None:
@@ -140,8 +154,9 @@ class Canvas:
             places[i] = min(places[i], top)
             top = places[i] - _LINE_PX
         for label, place in zip(order, places, strict=True):
-            shift = {"xanchor": "left", "xshift": 5, "xref": "paper"}
-            self.note(1, place * per_px, safe(label.text), label.colour, **shift)
+            end_ms = self.facts.horizon_ms if label.limit else self.facts.end_ms
+            text = safe(label.text)
+            self.note(self.origin_ms + end_ms, place * per_px, text, label.colour, xanchor="left", xshift=5)
 
     # ------------------------------------------------------------------ the figure
 
@@ -157,7 +172,12 @@ class Canvas:
     def _time_axis(self) -> dict[str, Any]:
         days = self.facts.horizon_ms / MS_PER_DAY * (2.0 if self._half else 1.0)
         step, form = next(((step, form) for most, step, form in _TICKS if days <= most), ("M24", "%Y"))
-        axis: dict[str, Any] = {"type": "date", "range": [self.origin_ms, self.end_x], "dtick": step, "tickformat": form}
+        axis: dict[str, Any] = {
+            "type": "date",
+            "range": [self.origin_ms, self.end_x],
+            "dtick": step,
+            "tickformat": form,
+        }
         if isinstance(step, int):
             axis["tick0"] = self.origin_ms // MS_PER_DAY * MS_PER_DAY
         else:
@@ -171,6 +191,19 @@ def _extreme(t_ms: Times, values: Array, pick: np.ufunc, most: int = 1000) -> tu
         return t_ms, values
     edges = np.linspace(0, len(values), most + 1).astype(np.int64)[:-1]
     return t_ms[edges], np.asarray(pick.reduceat(values, edges), dtype=np.float64)
+
+
+def curve(name: str, x: Array, y: Array, hover: str) -> Trace:
+    """A line over anything but time."""
+    return {
+        "type": "scatter", "mode": "lines", "name": name, "x": exact_column(x), "y": column(y),
+        "line": {"color": "$ink", "width": 1.8}, "hovertemplate": f"{hover}<extra></extra>",
+    }  # fmt: skip
+
+
+def dashed(colour: str, dash: str = "dash") -> dict[str, Any]:
+    """The look of a thin line that is not data."""
+    return {"color": colour, "width": 1, "dash": dash}
 
 
 def room(*values: float | None, least: float = 1.0, share: float = 0.08) -> tuple[float, float]:

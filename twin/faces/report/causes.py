@@ -96,7 +96,8 @@ class Fold:
     @property
     def repeated(self) -> bool:
         """Whether the same happened to one of them again and again."""
-        return len(self.events) > len({event.asset for event in self.events})
+        span_ms = self.events[-1].t_ms - self.first.t_ms
+        return span_ms > MS_PER_MIN and len(self.events) > len({event.asset for event in self.events})
 
     @property
     def worst(self) -> Event:
@@ -107,8 +108,11 @@ class Fold:
 
     @property
     def short(self) -> str:
-        """Who and what, for a flag."""
-        return f"{asset_range([event.asset for event in self.events], most=2)} {KIND_WORDS.get(self.first.kind, self.first.kind)}"
+        """Who and what, for a flag; only what and how often, where there are many."""
+        what = KIND_WORDS.get(self.first.kind, self.first.kind)
+        many = " and " in self.assets
+        times = f" ×{len(self.events)}" if many or self.repeated else ""
+        return what + times if many else f"{self.assets} {what}{times}"
 
     @property
     def lasted_ms(self) -> int | None:

@@ -11,12 +11,14 @@ from typing import Any
 from twin.faces.report import tables
 from twin.faces.report.asset_figures import coolant, gpus, transformers, waiting
 from twin.faces.report.audits import broken
+from twin.faces.report.balance import balance
 from twin.faces.report.canvas import Figure
 from twin.faces.report.causes import Event, cause_tree, events_of
 from twin.faces.report.energy import Energy
+from twin.faces.report.event_tables import causes, event_list
 from twin.faces.report.gather import Facts, gather
 from twin.faces.report.lead import lead, span_text, tiles
-from twin.faces.report.power_figures import air, balance, duration_curve, storage, sun
+from twin.faces.report.power_figures import air, duration_curve, storage, sun
 from twin.faces.report.sankey import flows_csv, sankey
 from twin.faces.report.words import safe
 from twin.results import Results
@@ -37,16 +39,26 @@ def page(results: Results) -> str:
     energy, events = Energy(facts), events_of(facts.events)
     tree = cause_tree(events)
     figures = [
-        balance(facts, energy, tree, events), storage(facts), _flows(energy), duration_curve(facts), transformers(facts, events),
-        coolant(facts), gpus(facts), sun(facts), air(facts), waiting(facts),
+        balance(facts, energy, tree, events), storage(facts, half=bool(tree)), _flows(energy), duration_curve(facts),
+        transformers(facts, events), coolant(facts), gpus(facts), sun(facts), air(facts), waiting(facts),
     ]  # fmt: skip
     texts = {
         "css": _asset("tokens.css") + _asset("page.css"), "js": _asset("page.js"), "plotly": _plotly(),
         "figures": _data(facts, energy, figures),
         **_header(facts), **_texts(facts, energy, events),
-        "causes": tables.causes(facts, tree), **{f"fig:{f.name}": _figure(f, i + 1) for i, f in enumerate(figures)},
+        **{f"fig:{f.name}": _figure(f, i + 1) for i, f in enumerate(figures)},
     }  # fmt: skip
+    texts["consequences"] = _consequences(causes(facts, tree), texts["fig:storage"])
     return _filled(_asset("page.html"), texts)
+
+
+def _consequences(tree: str, storage_figure: str) -> str:
+    """The causes beside the storage, which has the whole width where nothing happened."""
+    if not tree:
+        return storage_figure
+    return (
+        f'<div class="cols"><div><h3>Causes, as the run recorded them</h3>{tree}</div><div>{storage_figure}</div></div>'
+    )
 
 
 @cache
@@ -68,11 +80,14 @@ def _filled(template: str, texts: dict[str, str]) -> str:
 
 def _data(facts: Facts, energy: Energy, figures: list[Figure]) -> str:
     """What the script reads, as JSON that cannot end the element it stands in."""
+    csv = {figure.name: figure.csv for figure in figures if figure.csv}
     content = {
-        "zone": facts.clock.zone, "csv": {"energy": tables.energies_csv(energy), **{figure.name: figure.csv for figure in figures if figure.csv}},
+        "zone": facts.clock.zone, "csv": {"energy": tables.energies_csv(energy), **csv},
         "figures": {figure.name: figure.spec() for figure in figures if figure.traces and not figure.missing},
     }  # fmt: skip
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain).replace("<", "\\u003c")
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain).replace(
+        "<", "\\u003c"
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -128,12 +143,15 @@ def _status(facts: Facts) -> str:
         return f"run complete, ended by order before {facts.clock.full(facts.horizon_ms)}"
     if facts.complete:
         return "run complete"
-    return f"run {safe(facts.results.status)}"
+    reason = facts.manifest.get("reason")
+    return f"run {safe(facts.results.status)}" + (f": {safe(reason)}" if reason else "")
 
 
 def _labels(facts: Facts) -> str:
     digest = str(facts.summary.get("digest", ""))
-    tag = "" if facts.complete else f'<span class="tag">incomplete, valid to {facts.clock.short(facts.end_ms)}</span><br>'
+    tag = (
+        "" if facts.complete else f'<span class="tag">incomplete, valid to {facts.clock.short(facts.end_ms)}</span><br>'
+    )
     shown = f" · digest {safe(digest[:_SHORT])}" if digest else ""
     return f"{tag}twin {safe(facts.manifest.get('version', '–'))}{shown}"
 
@@ -152,12 +170,13 @@ def _texts(facts: Facts, energy: Energy, events: list[Event]) -> dict[str, str]:
         **dict(zip(("sharesleft", "sharesright"), _shares(energy), strict=True)),
         "gpu": tables.gpu_table(facts),
         "jobs": tables.job_table(facts),
-        "events": tables.event_list(facts, events),
+        "events": event_list(facts, events),
         "audit": tables.audit_table(facts, events),
         "omissions": _omissions(facts),
         "reproduce": _reproduce(facts),
         "inputs": _inputs(facts),
-        "footer": f"Times are on the site's clock ({facts.clock.zone}). One file, no network access; plotly.js inside, MIT licence.",
+        "footer": f"Times are on the site's clock ({facts.clock.zone}). One file, no network access; "
+        "plotly.js inside, MIT licence.",
     }
 
 
@@ -165,8 +184,8 @@ def _shares(energy: Energy) -> tuple[str, str]:
     """The shares under the figures or under the table, whichever column is shorter."""
     html = (
         f"<h3>Shares, and the rule for direct connection</h3>{tables.shares(energy)}"
-        '<p class="s dim">NDRC 2025-650: at least 60 % of the available generation used on site, at least 30 % of the load '
-        "green, at most 20 % fed in.</p>"
+        '<p class="s dim">NDRC 2025-650: at least 60 % of the available generation used on site, at least 30 % of the '
+        "load green, at most 20 % fed in.</p>"
     )
     return (html, "") if len(energy.periods) > _MANY else ("", html)
 
@@ -181,17 +200,23 @@ def _omissions(facts: Facts) -> str:
     ]
     source = facts.settings.table("weather").get("source")
     if source == "synthetic":
-        said.append("The weather is generated from monthly statistics of Zhongwei: a day that could have been, not one that was.")
+        said.append("The weather is generated from monthly statistics of Zhongwei: days that could have been.")
     if facts.settings.table("workload").get("source") == "synthetic":
         said.append("The jobs are generated from published laws of large clusters; real work comes in larger bursts.")
     if not facts.complete:
-        said.append("The run did not end in order: sums are those of its tables, and jobs that still ran are not in them.")
+        said.append(
+            "The run did not end in order: sums are those of its tables, and jobs that still ran are not in them."
+        )
     return f'<p class="s">{" ".join(said)}</p>'
 
 
 def _reproduce(facts: Facts) -> str:
     name = facts.results.path.name
-    until = f" --until {facts.clock.full(facts.end_ms).replace(' ', 'T')}" if facts.complete and facts.end_ms < facts.horizon_ms else ""
+    until = (
+        f" --until {facts.clock.full(facts.end_ms).replace(' ', 'T')}"
+        if facts.complete and facts.end_ms < facts.horizon_ms
+        else ""
+    )
     lines = [f"twin run {name}/scenario.resolved.toml{until} --out again", f"twin report {name}"]
     digests = {
         "scenario": facts.manifest.get("scenario_digest"), "result": facts.summary.get("digest"),
@@ -199,13 +224,13 @@ def _reproduce(facts: Facts) -> str:
     }  # fmt: skip
     rows = "".join(f"{key:9} {value}\n" for key, value in digests.items() if value)
     note = "Same inputs give the same digest, on any machine." if facts.summary.get("digest") else ""
-    return f'<pre>{safe(chr(10).join(lines))}</pre><p class="s dim">{note} SHA-256 of what went in and came out:</p><pre>{safe(rows)}</pre>'
+    said = f'<p class="s dim">{note} SHA-256 of what went in and came out:</p>'
+    return f"<pre>{safe(chr(10).join(lines))}</pre>{said}<pre>{safe(rows)}</pre>"
 
 
 def _inputs(facts: Facts) -> str:
     timeline = tables.timeline_table(facts)
     told = f"<h3>What the scenario orders to happen</h3>{timeline}" if timeline else ""
     text = safe(facts.settings.text) or "The run directory has no scenario.resolved.toml."
-    return (
-        f'<p class="s">{tables.site_text(facts)}</p>{told}<details><summary>The whole scenario, resolved</summary><pre>{text}</pre></details>'
-    )
+    whole = f"<details><summary>The whole scenario, resolved</summary><pre>{text}</pre></details>"
+    return f'<p class="s">{tables.site_text(facts)}</p>{told}{whole}'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from twin.faces.report.words import number, safe
 
@@ -86,7 +87,9 @@ def sankey(energy_mwh: dict[str, float], unit: str, scale: float, digits: int) -
         f'fill="var(--{_COLOURS[node.name]})"/>'
         for node in nodes.values()
     )
-    alt = "Energy flows: " + ", ".join(f"{a} to {b} {number(value / scale, digits)} {unit}" for a, b, value in flows.links)
+    alt = "Energy flows: " + ", ".join(
+        f"{a} to {b} {number(value / scale, digits)} {unit}" for a, b, value in flows.links
+    )
     return (
         f'<svg class="sankey" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" aria-label="{safe(alt)}">'
         f"{ribbons}{bars}{_labels(nodes, scale, digits)}</svg>"
@@ -105,7 +108,10 @@ def _placed(flows: Flows) -> dict[str, _Node]:
         for names, x in _COLUMNS
     ]
     room = [HEIGHT - 2 * _TOP - GAP * max(len(column) - 1, 0) for column in columns]
-    per_px = max((sum(n.value for n in column) / space for column, space in zip(columns, room, strict=True) if column), default=0.0)
+    per_px = max(
+        (sum(n.value for n in column) / space for column, space in zip(columns, room, strict=True) if column),
+        default=0.0,
+    )
     for column in columns:
         y = _TOP
         for node in column:
@@ -123,7 +129,9 @@ def _centre(nodes: dict[str, _Node], flows: Flows) -> None:
     fed = [nodes[name] for name in ("it", "cooling", "auxiliary", "losses") if name in nodes]
     if site and fed:
         middle = (fed[0].y + fed[-1].y + fed[-1].height) / 2.0
-        site.y = site.in_y = site.out_y = min(max(middle - site.height / 2.0, _TOP + _LINE), HEIGHT - _TOP - site.height)
+        site.y = site.in_y = site.out_y = min(
+            max(middle - site.height / 2.0, _TOP + _LINE), HEIGHT - _TOP - site.height
+        )
     if battery and site:
         direct = next((value for a, b, value in flows.links if (a, b) == ("solar", "site")), 0.0)
         y = site.y + direct / site.value * site.height + 10.0
@@ -137,9 +145,10 @@ def _ribbon(a: _Node, b: _Node, value: float, unit: str, scale: float, digits: i
     a.out_y += thick_a
     b.in_y += thick_b
     bend = (x1 - x0) * 0.5
+    z0, z1 = y0 + thick_a, y1 + thick_b
     path = (
         f"M{x0:.1f} {y0:.1f}C{x0 + bend:.1f} {y0:.1f} {x1 - bend:.1f} {y1:.1f} {x1:.1f} {y1:.1f}"
-        f"V{y1 + thick_b:.1f}C{x1 - bend:.1f} {y1 + thick_b:.1f} {x0 + bend:.1f} {y0 + thick_a:.1f} {x0:.1f} {y0 + thick_a:.1f}Z"
+        f"V{z1:.1f}C{x1 - bend:.1f} {z1:.1f} {x0 + bend:.1f} {z0:.1f} {x0:.1f} {z0:.1f}Z"
     )
     colour = _COLOURS[b.name if a.name == "site" or b.name == "curtailed" else a.name]
     tip = f"{_NAMES.get(a.name, a.name)} → {_NAMES.get(b.name, b.name)}: {number(value / scale, digits)} {unit}"
@@ -152,8 +161,8 @@ def _labels(nodes: dict[str, _Node], scale: float, digits: int) -> str:
     site = [node for node in nodes.values() if node.name == "site"]
     marks = []
     for group, anchor, shift in ((left, "start", BAR + 5), (right, "end", -5.0), (site, "middle", BAR / 2.0)):
-        for node, y in zip(group, _apart([node.y + node.height / 2.0 for node in group]), strict=True):
-            y = y if node.name != "site" else node.y - 10.0
+        for node, middle in zip(group, _apart([node.y + node.height / 2.0 for node in group]), strict=True):
+            y = node.y - 10.0 if node.name == "site" else middle
             text = f"{_NAMES.get(node.name, node.name)} {number(node.value / scale, digits)}"
             marks.append(f'<text x="{node.x + shift:.1f}" y="{y + 4:.1f}" text-anchor="{anchor}">{text}</text>')
     return "".join(marks)
@@ -163,7 +172,7 @@ def _apart(places: list[float]) -> list[float]:
     """Heights of labels, moved so that no two touch and none leaves the picture."""
     order = sorted(range(len(places)), key=places.__getitem__)
     found = list(places)
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in pairwise(order):
         found[after] = max(found[after], found[before] + _LINE)
     lowest = HEIGHT - _TOP
     for at in reversed(order):

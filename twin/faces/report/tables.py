@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from twin.faces.report.audits import Audit, audits, evidence
-from twin.faces.report.causes import KIND_WORDS, LOW_IS_WORSE, Event, Fold, value_text, walk
+from twin.faces.report.causes import Event
 from twin.faces.report.energy import RULES, Energy
 from twin.faces.report.gather import Facts
-from twin.faces.report.lead import RELATION_WORDS, Tile, gpu_hours, hours_above, time_ms
+from twin.faces.report.lead import RELATION_WORDS, Tile, gpu_hours, hours_above, rule_text, time_ms
 from twin.faces.report.strips import strip, verdict_scale
 from twin.faces.report.words import (
     NOTHING,
@@ -22,30 +22,17 @@ from twin.faces.report.words import (
 )
 from twin.indicators import Verdict
 
-MOST_EVENTS = 200
-FIRST_EVENTS = 30
-"""Rows of the event table that are open from the beginning."""
-MOST_CAUSES = 40
+MOST_ENTRIES = 200
 GWH_FROM_MWH = 200_000.0
 _SHARES = (
-    ("Solar in the load", "green_load"), ("Solar used on site", "self_use"), ("Fed to the grid", "feed_in"), ("Curtailed", "curtailed"),
+    ("Solar in the load", "green_load"), ("Solar used on site", "self_use"), ("Fed to the grid", "feed_in"),
+    ("Curtailed", "curtailed"),
 )  # fmt: skip
 _ENERGIES = (
-    ("Solar available", "solar_available"), ("used", "solar_used"), ("Import", "grid_import"), ("Export", "grid_export"), ("Load", "load"),
+    ("Solar available", "solar_available"), ("used", "solar_used"), ("Import", "grid_import"),
+    ("Export", "grid_export"), ("Load", "load"),
 )  # fmt: skip
 _JOB_STATES = ("submitted", "finished", "failed", "killed", "preempted", "running", "queued")
-
-
-def shape(priority: int) -> str:
-    """Square 1, triangle 2, diamond 3; a dot for information."""
-    drawn = {1: '<rect x="1.5" y="1.5" width="12" height="12"/>', 2: '<path d="M7.5 .8 15 14H0z"/>', 3: '<path d="M7.5 0 15 7.5 7.5 15 0 7.5z"/>'}
-    if priority not in drawn:
-        return '<svg class="sh" viewBox="0 0 15 15" role="img" aria-label="information"><circle cx="7.5" cy="7.5" r="1.6" class="dot"/></svg>'
-    y = 12.6 if priority == 2 else 11.2
-    return (
-        f'<svg class="sh" viewBox="0 0 15 15" role="img" aria-label="priority {priority}"><g class="badge{priority}">{drawn[priority]}</g>'
-        f'<text x="7.5" y="{y}" class="b{priority}">{priority}</text></svg>'
-    )
 
 
 def table(head: Sequence[str], rows: Iterable[str], *, numeric: Sequence[int] = ()) -> str:
@@ -74,7 +61,11 @@ def verdicts(facts: Facts) -> str:
 def _verdict(each: Verdict, facts: Facts) -> str:
     unit = facts.units.get(each.channel or "", "")
     digits = digits_to_tell(unit, each.observed, each.limit)
-    word = {True: '<span class="ok">✓ met</span>', False: '<span class="bad">✕ not met</span>', None: '<span class="dim">? no value</span>'}
+    word = {
+        True: '<span class="ok">✓ met</span>',
+        False: '<span class="bad">✕ not met</span>',
+        None: '<span class="dim">? no value</span>',
+    }
     what = f"<code>{safe(each.that)}</code> {RELATION_WORDS[each.relation]}"
     if each.title:
         what += f'<div class="dim">{safe(each.title)}</div>'
@@ -85,7 +76,15 @@ def _verdict(each: Verdict, facts: Facts) -> str:
     bar = ""
     if each.observed is not None:
         bar = strip(each.observed, each.limit, *verdict_scale(each.observed, each.limit, unit), bad=each.met is False)
-    cells = [word[each.met], what, with_unit(each.limit, unit, digits), with_unit(each.observed, unit, digits), margin, _where(each, facts), bar]
+    cells = [
+        word[each.met],
+        what,
+        with_unit(each.limit, unit, digits),
+        with_unit(each.observed, unit, digits),
+        margin,
+        _where(each, facts),
+        bar,
+    ]
     return row(cells, numeric=(2, 3, 4))
 
 
@@ -105,7 +104,8 @@ def kpis(tiles: Sequence[Tile]) -> str:
     """The line of numbers."""
     return "".join(
         f'<div class="kpi{" over" if tile.over else ""}"><div class="l">{safe(tile.label)}</div>'
-        f'<div class="v">{safe(tile.value)}<small>{safe(tile.unit)}</small></div><div class="x">{safe(tile.note)}</div></div>'
+        f'<div class="v">{safe(tile.value)}<small>{safe(tile.unit)}</small></div>'
+        f'<div class="x">{safe(tile.note)}</div></div>'
         for tile in tiles
     )
 
@@ -132,7 +132,8 @@ def energies(facts: Facts, energy: Energy) -> str:
     head = ("Month" if facts.long else "Day", *(name for name, _ in _ENERGIES))
     note = ""
     if energy.earlier_share > 1e-3:
-        note = f'<p class="s dim">The totals are the books of the whole run; {percent(energy.earlier_share, 1)} of the load lies before these tables begin.</p>'
+        before = f"{percent(energy.earlier_share, 1)} of the load lies before these tables begin"
+        note = f'<p class="s dim">The totals are the books of the whole run; {before}.</p>'
     return table(head, rows, numeric=columns) + note
 
 
@@ -146,96 +147,16 @@ def energies_csv(energy: Energy) -> str:
 
 def shares(energy: Energy) -> str:
     """Shares and what the rule for direct connection asks of them."""
-    return f"<table><tbody>{''.join(_share(label, name, energy.shares.get(name)) for label, name in _SHARES)}</tbody></table>"
+    return f"<table><tbody>{''.join(_share(label, name, energy) for label, name in _SHARES)}</tbody></table>"
 
 
-def _share(label: str, name: str, share: float | None) -> str:
-    limit, relation = RULES.get(name, (None, ""))
-    rule, bad = "no rule", False
-    if limit is not None:
-        rule = f"{relation} {percent(limit)}"
-        bad = share is not None and (share < limit if relation == "at least" else share > limit)
-        rule += "" if share is None else ", not kept" if bad else ", kept"
+def _share(label: str, name: str, energy: Energy) -> str:
+    share, bad = energy.shares.get(name), energy.kept(name) is False
+    limit = RULES[name][0] if name in RULES else None
+    rule = rule_text(energy, name) if name in RULES else "no rule"
     value = f'<b class="{"bad" if bad else ""}">{percent(share, 1)}</b>'
-    return row([label, value, f'<span class="dim">{rule}</span>', strip(share, limit, 0.0, 1.0, bad=bad)], numeric=(1,))
-
-
-# Causes and events --------------------------------------------------------------------------------------------------
-
-
-def causes(facts: Facts, tree: list[Fold]) -> str:
-    """What led to what, as an indented list."""
-    if not tree:
-        return '<p class="dim">No event of priority 1 or 2.</p>'
-    kept = sorted(tree, key=lambda fold: (fold.worst_below, fold.first.t_ms))
-    rows = list(walk(kept))
-    left_out = max(len(rows) - MOST_CAUSES, 0)
-    shown = {id(fold) for _, fold in rows[:MOST_CAUSES]}
-    items = [_cause(facts, depth, fold) for depth, fold in walk(tree) if id(fold) in shown]
-    note = f'<p class="s dim">and {plural(left_out, "more row")}, less urgent; the event list has them.</p>' if left_out else ""
-    return f'<ul class="chain">{"".join(items)}</ul>{note}'
-
-
-def _cause(facts: Facts, depth: int, fold: Fold) -> str:
-    events = fold.events
-    text = f"<b>{safe(fold.assets)}</b> {safe(fold.words)}"
-    if fold.repeated:
-        text += f', {plural(len(events), "time")} to <span class="nb">{facts.clock.short(events[-1].t_ms)}</span>'
-    value = value_text(fold.worst)
-    if value:
-        text += f", {_worst_words(fold)}{value}"
-    if fold.lasted_ms is not None:
-        text += f' <span class="dim">for {duration(fold.lasted_ms)}</span>'
-    return f'<li class="d{min(depth, 4)}">{shape(fold.priority)}<span class="t">{facts.clock.short(fold.first.t_ms)}</span><span>{text}</span></li>'
-
-
-def _worst_words(fold: Fold) -> str:
-    """Whose value stands for the row, where the others have another one."""
-    if len({event.value for event in fold.events}) == 1:
-        return ""
-    whose = f" in {safe(fold.worst.asset)}" if len({event.asset for event in fold.events}) > 1 else ""
-    return f"{'lowest' if fold.first.kind in LOW_IS_WORSE else 'highest'}{whose} "
-
-
-def event_list(facts: Facts, events: list[Event]) -> str:
-    """The 200 most important events in the order of time, the first of them open, and how many there are besides."""
-    if not events:
-        return '<p class="dim">Nothing happened that the run had to record.</p>'
-    ranked = sorted(events, key=lambda event: (event.rank, event.seq))
-    open_ = {event.seq for event in ranked[:FIRST_EVENTS]}
-    kept = sorted(ranked[:MOST_EVENTS], key=lambda event: event.seq)
-    by_seq = {event.seq: event for event in events}
-    rows = [_event(facts, event, by_seq, css="" if event.seq in open_ else "more") for event in kept]
-    head = ("", "Time", "Source", "Event", "Value", "Lasted", "Cause")
-    return table(head, rows, numeric=(5,)) + _event_note(events, ranked, len(kept))
-
-
-def _event_note(events: list[Event], ranked: list[Event], kept: int) -> str:
-    notes = []
-    if kept > FIRST_EVENTS:
-        notes.append(
-            f'<p class="s"><span class="shut">The {FIRST_EVENTS} most important of {number(len(events))} events.</span> '
-            f'<button class="link noprint" id="more" aria-expanded="false">Show {kept - FIRST_EVENTS} more</button></p>'
-        )
-    if len(events) > kept:
-        rest = ranked[kept:]
-        counts: dict[str, int] = {}
-        for event in rest:
-            counts[event.kind] = counts.get(event.kind, 0) + 1
-        told = ", ".join(f"{number(n)} {safe(kind)}" for kind, n in sorted(counts.items(), key=lambda pair: -pair[1]))
-        notes.append(f'<p class="s dim">{number(len(rest))} more are not listed here: {told}. All are in <code>events/</code> and in <code>results.events</code>.</p>')
-    return "".join(notes)
-
-
-def _event(facts: Facts, event: Event, by_seq: dict[int, Event], *, css: str) -> str:
-    cause = by_seq.get(event.cause) if event.cause is not None else None
-    why = f"↳ {safe(cause.asset)} {safe(KIND_WORDS.get(cause.kind, cause.kind))}" if cause else ""
-    lasted = duration(event.end_ms - event.t_ms) if event.end_ms is not None else ""
-    cells = [
-        shape(event.priority), f'<span class="nb">{facts.clock.exact(event.t_ms)}</span>', f'<b class="nb">{safe(event.asset)}</b>',
-        safe(event.text), f'<span class="nb">{value_text(event)}</span>', f'<span class="nb">{lasted}</span>', f'<span class="dim">{why}</span>',
-    ]  # fmt: skip
-    return row(cells, numeric=(5,), css=css)
+    bar = strip(share, limit, 0.0, 1.0, bad=bad)
+    return row([label, value, f'<span class="dim">{rule}</span>', bar], numeric=(1,))
 
 
 # Work, trust, inputs ------------------------------------------------------------------------------------------------
@@ -245,7 +166,11 @@ def gpu_table(facts: Facts) -> str:
     """GPU-hours: what jobs got, what of it was lost, what remains."""
     delivered, lost = gpu_hours(facts)
     share = delivered or 1.0
-    rows = [("Held by jobs", delivered, ""), ("Lost to faults and restarts", lost, ""), ("Useful", delivered - lost, "sum")]
+    rows = [
+        ("Held by jobs", delivered, ""),
+        ("Lost to faults and restarts", lost, ""),
+        ("Useful", delivered - lost, "sum"),
+    ]
     body = [row([name, number(value), percent(value / share, 2)], numeric=(1, 2), css=css) for name, value, css in rows]
     return table(("", "GPU-h", "share"), body, numeric=(1, 2)) + _utilisation(facts)
 
@@ -277,7 +202,8 @@ def job_table(facts: Facts) -> str:
 
 def audit_table(facts: Facts, events: list[Event]) -> str:
     """Audits with their limits, then what else there is to know."""
-    return f'<table class="audit"><tbody>{"".join(_audit(each) for each in (*audits(facts), *evidence(facts, events)))}</tbody></table>'
+    rows = "".join(_audit(each) for each in (*audits(facts), *evidence(facts, events)))
+    return f'<table class="audit"><tbody>{rows}</tbody></table>'
 
 
 def _audit(each: Audit) -> str:
@@ -289,7 +215,7 @@ def timeline_table(facts: Facts) -> str:
     """What the scenario orders to happen; empty where nothing."""
     keys = ("at", "do", "what", "value", "duration")
     entries = facts.settings.entries("timeline")
-    rows = [row([safe(entry.get(key, "")) for key in keys]) for entry in entries[:MOST_EVENTS]]
+    rows = [row([safe(entry.get(key, "")) for key in keys]) for entry in entries[:MOST_ENTRIES]]
     return table(("At", "Do", "What", "Value", "Duration"), rows) if rows else ""
 
 
@@ -299,13 +225,19 @@ def _kind_words(kind: str) -> tuple[str, str]:
     return one, one[:-1] + "ies" if one.endswith("y") else one + ("es" if one.endswith("s") else "s")
 
 
+def _degrees(value: float, letters: str) -> str:
+    return f"{abs(value):.2f}°\u202f{letters[0] if value >= 0 else letters[1]}"
+
+
 def site_text(facts: Facts) -> str:
     """One sentence about what stands where and what drives it."""
     place, kinds = facts.settings.table("site"), facts.settings.kinds()
     things = ", ".join(safe(plural(count, *_kind_words(kind))) for kind, count in kinds.items())
     weather, work = (facts.settings.table(name).get("source", NOTHING) for name in ("weather", "workload"))
     mode = facts.settings.table("dispatch").get("mode", NOTHING)
-    where = f"{safe(place.get('name', 'Site'))}, {safe(place.get('latitude_deg', NOTHING))}° N {safe(place.get('longitude_deg', NOTHING))}° E"
+    where = safe(place.get("name", "Site"))
+    if isinstance(place.get("latitude_deg"), int | float) and isinstance(place.get("longitude_deg"), int | float):
+        where += f", {_degrees(place['latitude_deg'], 'NS')} {_degrees(place['longitude_deg'], 'EW')}"
     return (
         f"{where}: {things}. Weather: <code>{safe(weather)}</code>; workload: <code>{safe(work)}</code>; "
         f"dispatch: <code>{safe(mode)}</code>; time step {safe(facts.manifest.get('step_s', NOTHING))} s."

@@ -50,7 +50,11 @@ def digits_to_tell(unit: str, *values: float | None) -> int:
 
 def scientific(value: float | None) -> str:
     """``3.1e−13``."""
-    return NOTHING if value is None or not math.isfinite(value) else re.sub(r"e([-+])0?", r"e\1", f"{value:.1e}").replace("-", "−")
+    return (
+        NOTHING
+        if value is None or not math.isfinite(value)
+        else re.sub(r"e([-+])0?", r"e\1", f"{value:.1e}").replace("-", "−")
+    )
 
 
 def duration(ms: float) -> str:
