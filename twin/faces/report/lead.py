@@ -144,7 +144,7 @@ def _attention(facts: Facts, events: list[Event]) -> str:
         return f"Nothing in {span_text(facts)} asked for attention."
     now = sum(event.priority == 1 for event in urgent)
     ask = "asks" if len(urgent) == 1 else "ask"
-    at_once = f", {count_word(now)} of them of priority 1" if now else ""
+    at_once = f", {count_word(now)} of them of priority{THIN}1" if now else ""
     return f"{plural(len(urgent), 'event')} in {span_text(facts)} {ask} for attention{at_once}."
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from twin.faces.report.canvas import Canvas, Figure, Label, by_day, curve, dashed, missing, room
 from twin.faces.report.gather import Facts, Rows
 from twin.faces.report.lead import span_text
-from twin.faces.report.words import number, percent, with_unit
+from twin.faces.report.words import THIN, number, percent, with_unit
 from twin.quantities import MS_PER_HOUR
 
 # Storage ------------------------------------------------------------------------------------------------------------
@@ -31,7 +31,7 @@ def storage(facts: Facts, *, half: bool = True) -> Figure:
     canvas.ends(labels)
     cycles = facts.summary.get("battery", {}).get("equivalent_full_cycles")
     told = f", {number(cycles, 1)} full cycles" if cycles is not None else ""
-    return canvas.figure("storage", f"The storage moved between {low:.0f} and {high:.0f} %{told}")
+    return canvas.figure("storage", f"The storage moved between {low:.0f} and {high:.0f}{THIN}%{told}")
 
 
 def _by_time(canvas: Canvas, facts: Facts, name: str, scale: float, label: str, colour: str, hover: str) -> float:
