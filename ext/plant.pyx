@@ -506,7 +506,7 @@ cdef class Plant:
         for i in range(self.board.n):
             self.board.alive[i] = self.board.in_service[i] * self.bus.alive[self.board.bus[i]]
         find_feeds(t, self.board.alive)
-        draw_rows(t.n, h_s, t.fed, t.demand_w, t.commissioned, t.tripped, t.pump_share, t.cdu_pump_w, t.bbu_full_j,
+        draw_rows(t.n, h_s, t.fed, t.demand_w, t.commissioned, t.tripped, t.idle_w, t.pump_share, t.cdu_pump_w, t.bbu_full_j,
                   t.bbu_charge_w, t.bbu_j, t.pump_draw_w, t.bbu_w, t.p_w, t.run_w, t.unserved_w, t.board_w, t.pump_on)
         load_boards(t, &self.board)
         for k in range(self.loop.n):

@@ -1,4 +1,4 @@
-"""Figures of power and energy: the balance, the storage, the import, the weather."""
+"""Figures of storage, grid import and weather."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from twin.faces.report.canvas import Canvas, Figure, Label, by_day, missing, room
-from twin.faces.report.causes import ATTENTION, Event, Fold, walk
-from twin.faces.report.energy import Energy
-from twin.faces.report.gather import Array, Facts, Rows, Times
+from twin.faces.report.canvas import Canvas, Figure, Label, by_day, curve, dashed, missing, room
+from twin.faces.report.gather import Facts, Rows
 from twin.faces.report.lead import span_text
+<<<<<<< HEAD
 from twin.faces.report.pack import column, exact_column, times
 from twin.faces.report.words import duration, listed, number, percent, safe, sentence, with_unit
 from twin.quantities import MS_PER_DAY, MS_PER_HOUR, MS_PER_MIN
@@ -222,27 +221,31 @@ def _balance_title(facts: Facts, energy: Energy) -> str:
     )
     return sentence(listed(said)) + tail if said else "Power balance"
 
+=======
+from twin.faces.report.words import THIN, number, percent, with_unit
+from twin.quantities import MS_PER_HOUR
+>>>>>>> h-report
 
 # Storage ------------------------------------------------------------------------------------------------------------
 
 
-def storage(facts: Facts) -> Figure:
-    """State of charge with its floor."""
+def storage(facts: Facts, *, half: bool = True) -> Figure:
+    """State of charge with its floor; ``half`` is half of the page's width."""
     name = "battery.soc"
     if name not in facts.mean:
         return missing("storage", "State of charge of the storage", name)
-    canvas = Canvas(facts, 0.0, 104.0, height=300, unit="%")
+    canvas = Canvas(facts, 0.0, 104.0, height=300 if half else 220, unit="%", half=half)
     low, high = 100 * float(np.nanmin(facts.low[name])), 100 * float(np.nanmax(facts.high[name]))
     last = _by_time(canvas, facts, name, 100.0, "charge", "$battery", "%{y:.0f} %")
     labels = [Label(last, "charge", "$battery")]
     floor = facts.settings.number("dispatch", "soc_floor_share")
     if floor:
         canvas.limit(100 * floor, "$ink3")
-        labels.append(Label(100 * floor, f"floor {100 * floor:.0f}", "$ink3"))
+        labels.append(Label(100 * floor, f"floor {100 * floor:.0f}", "$ink3", limit=True))
     canvas.ends(labels)
     cycles = facts.summary.get("battery", {}).get("equivalent_full_cycles")
     told = f", {number(cycles, 1)} full cycles" if cycles is not None else ""
-    return canvas.figure("storage", f"The storage moved between {low:.0f} and {high:.0f} %{told}")
+    return canvas.figure("storage", f"The storage moved between {low:.0f} and {high:.0f}{THIN}%{told}")
 
 
 def _by_time(canvas: Canvas, facts: Facts, name: str, scale: float, label: str, colour: str, hover: str) -> float:
@@ -250,8 +253,11 @@ def _by_time(canvas: Canvas, facts: Facts, name: str, scale: float, label: str, 
     if facts.long:
         t_ms, low = by_day(facts, facts.low.t_ms, facts.low[name] * scale, np.fmin)
         _, high = by_day(facts, facts.high.t_ms, facts.high[name] * scale, np.fmax)
-        canvas.band(label, t_ms, low, high, hover, f"{colour}/.55")
-        return float(high[-1] + low[-1]) / 2.0
+        _, mean = by_day(facts, facts.mean.t_ms, facts.mean[name] * scale, np.add)
+        _, count = by_day(facts, facts.mean.t_ms, np.ones(len(facts.mean.t_ms)), np.add)
+        canvas.band(label, t_ms, low, high, hover, f"{colour}/.3")
+        canvas.line(f"{label}, mean", t_ms, mean / count, colour, hover, width=1.3)
+        return float(mean[-1] / count[-1])
     rows = facts.fine if name in facts.fine else facts.mean
     canvas.line(label, rows.t_ms, rows[name] * scale, colour, hover)
     return float(rows[name][-1]) * scale
@@ -270,6 +276,7 @@ def duration_curve(facts: Facts) -> Figure:
     pick = np.unique(np.linspace(0, len(power) - 1, 500).astype(np.int64))
     total = float(hours[-1])
     low, high = room(float(power.min()), float(power.max()), 0.0, least=10.0)
+<<<<<<< HEAD
     line = {"type": "scatter", "mode": "lines", "name": "grid import, MW", "x": exact_column(hours[pick]), "y": column(power[pick]),
             "line": {"color": "$ink", "width": 1.8}, "hovertemplate": "%{x:.1f} h at or above %{y:.0f} MW<extra></extra>"}  # fmt: skip
     shapes, notes = [], []
@@ -298,12 +305,30 @@ def duration_curve(facts: Facts) -> Figure:
                 "font": {"color": "$ink3", "size": 12},
             }
         )
+=======
+    line = curve("grid import, MW", hours[pick], power[pick], "%{x:.1f} h at or above %{y:.0f} MW")
+    shapes, notes = _export_limit(facts, float(power.min()))
+    hours_axis = {"title": {"text": f"hours of {number(total)}", "standoff": 4}, "range": [0, total], "nticks": 7}
+>>>>>>> h-report
     layout = {
-        "margin": {"l": 50, "r": 16, "t": 8, "b": 40}, "hovermode": "closest", "shapes": shapes, "annotations": notes,
-        "xaxis": {"title": {"text": f"hours of {number(total)}", "standoff": 4}, "range": [0, total], "nticks": 7},
+        "margin": {"l": 54, "r": 16, "t": 8, "b": 40}, "hovermode": "closest", "shapes": shapes, "annotations": notes,
+        "xaxis": {**hours_axis, "tickformat": ",.3~f"},
         "yaxis": {"title": {"text": "MW, + import", "standoff": 2}, "range": [low, high], "nticks": 6},
     }  # fmt: skip
     return Figure("import", _import_title(rows, total), 250, [line], layout)
+
+
+def _export_limit(facts: Facts, least_mw: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Line and label of the export limit, where the export comes near it."""
+    limit = facts.settings.export_limit_mw()
+    if not limit or least_mw > -0.5 * limit:
+        return [], []
+    shape = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": -limit, "y1": -limit, "line": dashed("$ink3")}
+    note = {
+        "x": 0, "y": -limit, "text": f"export limit {limit:.0f}", "showarrow": False, "xanchor": "left", "xshift": 5,
+        "yshift": 9, "font": {"color": "$ink3", "size": 12},
+    }  # fmt: skip
+    return [shape], [note]
 
 
 def _import_title(rows: Rows, total_h: float) -> str:
@@ -328,7 +353,8 @@ def sun(facts: Facts) -> Figure:
     mean = facts.mean
     kwh = mean.energy_mwh(name) / 1e3
     peak = float(np.nanmax(facts.high[name]))
-    title = f"The sun brought {number(float(kwh.sum()), 1 if kwh.sum() < 1000 else 0)} kWh/m² in {span_text(facts)}, {peak:.0f} W/m² at most"
+    brought = number(float(kwh.sum()), 1 if kwh.sum() < 1000 else 0)
+    title = f"The sun brought {brought} kWh/m² in {span_text(facts)}, {peak:.0f} W/m² at most"
     if not facts.long:
         canvas = Canvas(facts, 0.0, max(1.08 * peak, 1.0), height=220, unit="W/m²", right=30)
         rows = facts.fine if name in facts.fine else mean

@@ -67,6 +67,7 @@ class Settings:
 
     def expectations(self) -> list[Expect]:
         """The ``[[expect]]`` entries, for a run that ended before it could judge them."""
+<<<<<<< HEAD
         start = self.table("run").get("start")
         found = []
         for entry in self.entries("expect"):
@@ -78,6 +79,17 @@ class Settings:
             }
             found.append(Expect(str(entry.get("that", "")), **limits, **spans, title=str(entry.get("title", ""))))
         return found
+=======
+        return [self._expectation(entry) for entry in self.entries("expect")]
+
+    def _expectation(self, entry: dict[str, Any]) -> Expect:
+        start: Any = self.table("run").get("start")
+        below, above, at_most, at_least = (_float(entry.get(name)) for name in RELATIONS)
+        begin, end = (ms_from_start(str(entry[edge]), start) if entry.get(edge) else None for edge in ("from", "to"))
+        return Expect(
+            str(entry.get("that", "")), below, above, at_most, at_least, begin, end, str(entry.get("title", ""))
+        )
+>>>>>>> h-report
 
 
 def _count(bank: dict[str, Any]) -> int:
