@@ -149,16 +149,8 @@ def waiting(facts: Facts) -> Figure:
     if len(wait) == 0:
         return Figure(name, title, missing="No job started in this run, so there is no wait to draw.")
     if wait[-1] < 1.0 / 60.0:
-<<<<<<< HEAD
-        return Figure(
-            name,
-            title,
-            missing=f"None of the {number(len(wait))} jobs that started had to wait: there were free GPUs for each at once.",
-        )
-=======
         none = f"None of the {number(len(wait))} jobs that started had to wait: there were free GPUs for each at once."
         return Figure(name, title, missing=none)
->>>>>>> h-report
     low, high = 0.1, max(float(wait[-1]), 1.0)
     x = np.geomspace(low, high, 240)
     line = curve(

@@ -92,18 +92,12 @@ def _missed(each: Verdict, facts: Facts, events: list[Event]) -> str:
     when = "" if at_ms is None else f" on {_time(facts, at_ms)}"
     name = f"{safe(each.title)}: " if each.title else ""
     why = _why(channel, at_ms, facts, events)
-<<<<<<< HEAD
-    return (
-        f"{name}<code>{safe(channel)}</code> {verb} {with_unit(each.observed, unit, digits)}{when}, asked {asked}{why}."
-    )
-=======
     observed = with_unit(each.observed, unit, digits)
     return f"{name}<code>{safe(channel)}</code> {verb} {observed}{when}{why}; asked for was {asked}."
 
 
 def _time(facts: Facts, t_ms: int) -> str:
     return f'<span class="nb">{facts.clock.short(t_ms)}</span>'
->>>>>>> h-report
 
 
 def time_ms(each: Verdict, facts: Facts) -> int | None:
@@ -126,13 +120,7 @@ def _why(channel: str, at_ms: int | None, facts: Facts, events: list[Event]) -> 
     root = root_of(known[-1], {event.seq: event for event in events})
     if root.asset == asset:
         return ""
-<<<<<<< HEAD
-    return (
-        f", because {safe(root.asset)} {safe(KIND_WORDS.get(root.kind, root.text))} at {facts.clock.short(root.t_ms)}"
-    )
-=======
     return f", because {safe(root.asset)} {safe(KIND_WORDS.get(root.kind, root.text))} on {_time(facts, root.t_ms)}"
->>>>>>> h-report
 
 
 def _in_sum(energy: Energy) -> str:
@@ -185,31 +173,14 @@ def _rule_tile(label: str, energy: Energy, rule: str) -> Tile:
 def rule_text(energy: Energy, rule: str) -> str:
     """What the rule asks of a share, and whether that is kept: ``at least 30 %, kept``."""
     limit, relation = RULES[rule]
-<<<<<<< HEAD
-    return Tile(
-        label,
-        number(None if share is None else 100 * share, 1),
-        "%",
-        f"{relation} {limit:.0%} by rule".replace("%", " %"),
-    )
-=======
     kept = {True: ", kept", False: ", not kept", None: ""}[energy.kept(rule)]
     return f"{relation} {percent(limit)}{kept}"
->>>>>>> h-report
 
 
 def _curtailed(facts: Facts, energy: Energy) -> Tile:
     share, limit = energy.shares.get("curtailed"), facts.settings.export_limit_mw()
     hours = energy.export_at_limit_h()
-<<<<<<< HEAD
-    note = (
-        f"export at its {limit:.0f} MW limit for {number(hours, 1 if hours < 100 else 0)} h"
-        if limit and hours
-        else "of the available"
-    )
-=======
     note = f"export at its {limit:.0f} MW limit for {hours_text(hours)}" if limit and hours else "of the available"
->>>>>>> h-report
     return Tile("Curtailed", number(None if share is None else 100 * share, 1), "%", note)
 
 

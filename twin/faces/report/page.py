@@ -200,13 +200,7 @@ def _omissions(facts: Facts) -> str:
     ]
     source = facts.settings.table("weather").get("source")
     if source == "synthetic":
-<<<<<<< HEAD
-        said.append(
-            "The weather is generated from monthly statistics of Zhongwei: a day that could have been, not one that was."
-        )
-=======
         said.append("The weather is generated from monthly statistics of Zhongwei: days that could have been.")
->>>>>>> h-report
     if facts.settings.table("workload").get("source") == "synthetic":
         said.append("The jobs are generated from published laws of large clusters; real work comes in larger bursts.")
     if not facts.complete:
@@ -238,9 +232,5 @@ def _inputs(facts: Facts) -> str:
     timeline = tables.timeline_table(facts)
     told = f"<h3>What the scenario orders to happen</h3>{timeline}" if timeline else ""
     text = safe(facts.settings.text) or "The run directory has no scenario.resolved.toml."
-<<<<<<< HEAD
-    return f'<p class="s">{tables.site_text(facts)}</p>{told}<details><summary>The whole scenario, resolved</summary><pre>{text}</pre></details>'
-=======
     whole = f"<details><summary>The whole scenario, resolved</summary><pre>{text}</pre></details>"
     return f'<p class="s">{tables.site_text(facts)}</p>{told}{whole}'
->>>>>>> h-report

@@ -35,25 +35,6 @@ _ENERGIES = (
 _JOB_STATES = ("submitted", "finished", "failed", "killed", "preempted", "running", "queued")
 
 
-<<<<<<< HEAD
-def shape(priority: int) -> str:
-    """Square 1, triangle 2, diamond 3; a dot for information."""
-    drawn = {
-        1: '<rect x="1.5" y="1.5" width="12" height="12"/>',
-        2: '<path d="M7.5 .8 15 14H0z"/>',
-        3: '<path d="M7.5 0 15 7.5 7.5 15 0 7.5z"/>',
-    }
-    if priority not in drawn:
-        return '<svg class="sh" viewBox="0 0 15 15" role="img" aria-label="information"><circle cx="7.5" cy="7.5" r="1.6" class="dot"/></svg>'
-    y = 12.6 if priority == 2 else 11.2
-    return (
-        f'<svg class="sh" viewBox="0 0 15 15" role="img" aria-label="priority {priority}"><g class="badge{priority}">{drawn[priority]}</g>'
-        f'<text x="7.5" y="{y}" class="b{priority}">{priority}</text></svg>'
-    )
-
-
-=======
->>>>>>> h-report
 def table(head: Sequence[str], rows: Iterable[str], *, numeric: Sequence[int] = ()) -> str:
     """A table out of head texts (HTML) and ready rows."""
     cells = "".join(f'<th class="n">{text}</th>' if i in numeric else f"<th>{text}</th>" for i, text in enumerate(head))
@@ -174,94 +155,8 @@ def _share(label: str, name: str, energy: Energy) -> str:
     limit = RULES[name][0] if name in RULES else None
     rule = rule_text(energy, name) if name in RULES else "no rule"
     value = f'<b class="{"bad" if bad else ""}">{percent(share, 1)}</b>'
-<<<<<<< HEAD
-    return row([label, value, f'<span class="dim">{rule}</span>', strip(share, limit, 0.0, 1.0, bad=bad)], numeric=(1,))
-
-
-# Causes and events --------------------------------------------------------------------------------------------------
-
-
-def causes(facts: Facts, tree: list[Fold]) -> str:
-    """What led to what, as an indented list."""
-    if not tree:
-        return '<p class="dim">No event of priority 1 or 2.</p>'
-    kept = sorted(tree, key=lambda fold: (fold.worst_below, fold.first.t_ms))
-    rows = list(walk(kept))
-    left_out = max(len(rows) - MOST_CAUSES, 0)
-    shown = {id(fold) for _, fold in rows[:MOST_CAUSES]}
-    items = [_cause(facts, depth, fold) for depth, fold in walk(tree) if id(fold) in shown]
-    note = (
-        f'<p class="s dim">and {plural(left_out, "more row")}, less urgent; the event list has them.</p>'
-        if left_out
-        else ""
-    )
-    return f'<ul class="chain">{"".join(items)}</ul>{note}'
-
-
-def _cause(facts: Facts, depth: int, fold: Fold) -> str:
-    events = fold.events
-    text = f"<b>{safe(fold.assets)}</b> {safe(fold.words)}"
-    worst = max(events, key=lambda event: event.value if event.value is not None else float("-inf"))
-    value = value_text(worst)
-    own_text = len({event.text for event in events}) == 1
-    members = len({event.asset for event in events})
-    if len(events) > members or (not own_text and len(events) > 1):
-        text += f", {plural(len(events), 'time')} to {facts.clock.short(events[-1].t_ms)}"
-    if value:
-        text += f", {'highest ' if len(events) > 1 else ''}{value}" + (
-            f" in {safe(worst.asset)}" if members > 1 else ""
-        )
-    if fold.lasted_ms is not None:
-        text += f' <span class="dim">for {duration(fold.lasted_ms)}</span>'
-    when = facts.clock.exact(fold.first.t_ms) if fold.first.t_ms % 60_000 else facts.clock.short(fold.first.t_ms)
-    return f'<li class="d{min(depth, 4)}">{shape(fold.priority)}<span class="t">{when}</span><span>{text}</span></li>'
-
-
-def event_list(facts: Facts, events: list[Event]) -> str:
-    """The 200 most important events in the order of time, the first of them open, and how many there are besides."""
-    if not events:
-        return '<p class="dim">Nothing happened that the run had to record.</p>'
-    ranked = sorted(events, key=lambda event: (event.rank, event.seq))
-    open_ = {event.seq for event in ranked[:FIRST_EVENTS]}
-    kept = sorted(ranked[:MOST_EVENTS], key=lambda event: event.seq)
-    by_seq = {event.seq: event for event in events}
-    rows = [_event(facts, event, by_seq, css="" if event.seq in open_ else "more") for event in kept]
-    head = ("", "Time", "Source", "Event", "Value", "Lasted", "Cause")
-    return table(head, rows, numeric=(5,)) + _event_note(events, ranked, len(kept))
-
-
-def _event_note(events: list[Event], ranked: list[Event], kept: int) -> str:
-    notes = []
-    if kept > FIRST_EVENTS:
-        notes.append(
-            f'<p class="s"><span class="shut">The {FIRST_EVENTS} most important of {number(len(events))} events.</span> '
-            f'<button class="link noprint" id="more" aria-expanded="false">Show {kept - FIRST_EVENTS} more</button></p>'
-        )
-    if len(events) > kept:
-        rest = ranked[kept:]
-        counts: dict[str, int] = {}
-        for event in rest:
-            counts[event.kind] = counts.get(event.kind, 0) + 1
-        told = ", ".join(f"{number(n)} {safe(kind)}" for kind, n in sorted(counts.items(), key=lambda pair: -pair[1]))
-        notes.append(
-            f'<p class="s dim">{number(len(rest))} more are not listed here: {told}. All are in <code>events/</code> and in <code>results.events</code>.</p>'
-        )
-    return "".join(notes)
-
-
-def _event(facts: Facts, event: Event, by_seq: dict[int, Event], *, css: str) -> str:
-    cause = by_seq.get(event.cause) if event.cause is not None else None
-    why = f"↳ {safe(cause.asset)} {safe(cause.text)}" if cause else ""
-    lasted = duration(event.end_ms - event.t_ms) if event.end_ms is not None else ""
-    cells = [
-        shape(event.priority), f'<span class="nb">{facts.clock.exact(event.t_ms)}</span>', f"<b>{safe(event.asset)}</b>",
-        safe(event.text), f'<span class="nb">{value_text(event)}</span>', f'<span class="nb">{lasted}</span>', f'<span class="dim">{why}</span>',
-    ]  # fmt: skip
-    return row(cells, numeric=(5,), css=css)
-=======
     bar = strip(share, limit, 0.0, 1.0, bad=bad)
     return row([label, value, f'<span class="dim">{rule}</span>', bar], numeric=(1,))
->>>>>>> h-report
 
 
 # Work, trust, inputs ------------------------------------------------------------------------------------------------
@@ -307,14 +202,8 @@ def job_table(facts: Facts) -> str:
 
 def audit_table(facts: Facts, events: list[Event]) -> str:
     """Audits with their limits, then what else there is to know."""
-<<<<<<< HEAD
-    return (
-        f"<table><tbody>{''.join(_audit(each) for each in (*audits(facts), *evidence(facts, events)))}</tbody></table>"
-    )
-=======
     rows = "".join(_audit(each) for each in (*audits(facts), *evidence(facts, events)))
     return f'<table class="audit"><tbody>{rows}</tbody></table>'
->>>>>>> h-report
 
 
 def _audit(each: Audit) -> str:
