@@ -24,7 +24,10 @@ LAYERS = (
     ("component", "component"),
     ("processes", "processes"),
     ("components", "components"),
-    ("scenario", "scenario scenario_file scenario_checks scenario_schema scenario_tables complaints expand watch second_look"),
+    (
+        "scenario",
+        "scenario scenario_file scenario_checks scenario_schema scenario_tables complaints expand watch second_look",
+    ),
     ("site", "site checking"),
     ("records", "parts record"),
     ("world", "world engine verbs"),

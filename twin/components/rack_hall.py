@@ -261,7 +261,8 @@ class RackHall(Component, kind="rack_hall"):
                 )  # fmt: skip
             return
         rows = [self._row_index(world, alarm) for alarm in alarms]
-        cause = world.cause_of(world.plan.row_names[rows[0]])
+        # a row without supply is explained by its hall's busbars, not by the fans that stopped with it
+        cause = world.cause_of(f"{self.name}.a" if what == "bbu" else world.plan.row_names[rows[0]])
         if cause is None and what == "bbu":  # nothing is broken: the row was cut because supply is short
             cause = world.standing.get(SHORTAGE)
         value = world.guard_value(alarms[0])
@@ -302,7 +303,7 @@ class RackHall(Component, kind="rack_hall"):
             world.put(Place("row", "tripped", row), 1.0)
             lost += len(world.lose_row(row))
             me.data["stopped"][str(row)] = what
-        text = f"{self._rows_text(new, world)} stopped: {why}; {lost} jobs lost"
+        text = f"{self._rows_text(new, world)} stopped: {why}; {lost} job{"" if lost == 1 else "s"} lost"
         seq = world.emit("stop", self.name, text, priority=1, value=value, cause=cause)
         world.stand(self.name, seq)
         me.task("restart", world.now + RESTART_MS)
