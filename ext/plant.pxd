@@ -75,6 +75,8 @@ cdef class Plant:
     cdef f64* values               # the arena as float64s, for channels and guards
     cdef i64 state_first, state_bytes
     cdef u8* undo                  # copy of the state region and the network's state
+    cdef i64 out_first, out_bytes
+    cdef u8* undo_out              # copy of the out region, for a step that is only tried
     cdef readonly i64 now_ms, grid_ms, start_fine_ms
     cdef readonly i64 fine_step_ms, fine_end_ms, fine_close_ms
     cdef i64 step_open_ms          # start of the step the queue has been opened for, -1 when none is open
@@ -120,21 +122,25 @@ cdef class Plant:
     cdef i64 n_violated
     cdef u8* violated
     cdef i32* fired
+    cdef f64* fired_value
     cdef readonly i64 n_fired
     cdef readonly int status
     cdef readonly i64 failed_at
-    cdef readonly object accumulators, minute_accumulators, violations, fired_now, weather_keep
+    cdef readonly object accumulators, minute_accumulators, violations, fired_now, fired_values, weather_keep
     cdef f64 rate_k_s              # fastest coolant or die temperature of the last step
 
     cdef void* hold(self, array) except? NULL
     cdef i64 next_line(self, i64 until) noexcept nogil
     cdef int advance_to(self, i64 until, bint exact) noexcept nogil
+    cdef int look(self, i64 te, i64 until) noexcept nogil
     cdef int run_queue(self, i64 te) noexcept nogil
+    cdef int run_queue_past(self, i64 te) noexcept nogil
     cdef void save_step(self) noexcept nogil
     cdef void undo_step(self) noexcept nogil
     cdef int try_step(self, i64 te) noexcept nogil
     cdef int step(self, i64 te) noexcept nogil
-    cdef int find_crossing(self, i64 te) noexcept nogil
+    cdef int stop_at_job(self, i64 te) noexcept nogil
+    cdef int find_crossing(self, i64 te, i64 limit, i64 seen) noexcept nogil
     cdef int mark_fired(self) noexcept nogil
     cdef int see(self, i64 te) noexcept nogil
     cdef void read_weather(self, i64 t0, i64 t1) noexcept nogil

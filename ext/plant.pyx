@@ -72,6 +72,9 @@ cdef class Plant:
         self.state_first = arena.bounds["state"][0]
         self.state_bytes = arena.bounds["state"][1] - self.state_first
         self.undo = <u8*>room(self.state_bytes + 8 * network.n_state + 64)
+        self.out_first = arena.bounds["out"][0]
+        self.out_bytes = arena.bounds["out"][1] - self.out_first
+        self.undo_out = <u8*>room(self.out_bytes)
         n_row = self.row.n if self.row.n > 0 else 1
         self.mean_w = <f64*>room(8 * N_CLASS * n_row)
         self.row_work = <f64*>room(8 * 6 * n_row)
@@ -91,6 +94,7 @@ cdef class Plant:
 
     def __dealloc__(self):
         free(self.undo)
+        free(self.undo_out)
         free(self.mean_w)
         free(self.row_work)
         free(self.bus_w)
@@ -141,6 +145,8 @@ cdef class Plant:
         self.fired_now = np.zeros(self.n_guard, "i4")
         self.violated = <u8*>self.hold(self.violations)
         self.fired = <i32*>self.hold(self.fired_now)
+        self.fired_values = np.zeros(self.n_guard, "f8")
+        self.fired_value = <f64*>self.hold(self.fired_values)
 
     def bind_buffers(self, hour_t, hour_out, minute_t, minute_out, fine_t, fine_out):
         """Recycled result buffers; shapes (hours, 3, channels), (minutes, n), (rows, n) float32 and their times."""
@@ -168,7 +174,7 @@ cdef class Plant:
         """March to ``until``: return (time of the physics, Reason).
 
         ``exact``: the physics goes to ``until`` itself, else to the last grid line at or before it while the jobs go
-        to ``until``. After GUARD, ``fired_now[:n_fired]`` holds the guards; after FAILED, ``status`` and
+        to ``until``. After GUARD, ``fired_now[:n_fired]`` holds the guards and ``fired_values`` what they saw; after FAILED, ``status`` and
         ``failed_at``.
         """
         cdef int why
@@ -266,18 +272,42 @@ cdef class Plant:
         self.queue_floor_ms = self.queue.now_ms
         while self.now_ms < until:
             te = self.next_line(until)
-            if te > until:
-                if not exact:
-                    return self.run_queue(until)
-                te = until
+            if exact:
+                te = min(te, until)
             if self.hours >= self.hour_cap or self.minutes >= self.minute_cap or self.fines >= self.fine_cap:
                 return CHUNK
             if (te - 1) // MS_PER_MIN >= self.weather_first_min + self.weather_rows:
                 return WEATHER
+            if te > until:
+                return self.look(te, until)
             why = self.step(te)
             if why != REACHED:
                 return why
         return REACHED
+
+    cdef int look(self, i64 te, i64 until) noexcept nogil:
+        """Bring the jobs to ``until``, within the step to ``te``; but a guard that this step meets by then comes first.
+
+        The step is only tried: whether anybody looks must not move a guard.
+        """
+        cdef i64 seen = self.queue.n_sighting
+        cdef int why
+        if self.queue.now_ms >= until:
+            return REACHED
+        memcpy(self.undo_out, self.arena + self.out_first, self.out_bytes)
+        self.save_step()
+        why = self.try_step(te)
+        if why == REACHED and self.watch(ALGEBRAIC):
+            self.undo_step()
+            self.mark_fired()
+            return GUARD
+        if why == REACHED and self.watch(STATE):
+            why = self.find_crossing(te, until, seen)
+            if why != REACHED:
+                return why
+        self.undo_step()
+        memcpy(self.arena + self.out_first, self.undo_out, self.out_bytes)
+        return FAILED if why == FAILED else self.run_queue(until)
 
     cdef int run_queue(self, i64 te) noexcept nogil:
         """All job events up to ``te``; the step they belong to is opened once."""
@@ -289,6 +319,13 @@ cdef class Plant:
         if why == 1:
             return JOB
         return JOBS_FULL if why != 0 else REACHED
+
+    cdef int run_queue_past(self, i64 te) noexcept nogil:
+        """All job events up to ``te``, those of watched jobs as well: REACHED or JOBS_FULL."""
+        cdef int why = self.run_queue(te)
+        while why == JOB:
+            why = self.run_queue(te)
+        return why
 
     cdef void save_step(self) noexcept nogil:
         memcpy(self.undo, self.arena + self.state_first, self.state_bytes)
@@ -303,7 +340,7 @@ cdef class Plant:
         self.step_open_ms = self.queue.step_ms if self.queue.now_ms > self.now_ms else -1
 
     cdef int try_step(self, i64 te) noexcept nogil:
-        """One step to ``te`` without committing it: REACHED, JOB, JOBS_FULL or FAILED."""
+        """One step to ``te`` without committing it: REACHED, JOBS_FULL or FAILED."""
         cdef f64 h_s = (te - self.now_ms) * 1e-3
         cdef int why = self.see(te)
         if why != REACHED:
@@ -317,7 +354,12 @@ cdef class Plant:
         return REACHED
 
     cdef int step(self, i64 te) noexcept nogil:
-        """One committed step, or the reason why there is none."""
+        """One committed step, or the reason why there is none.
+
+        The step is first taken past the events of watched jobs: a guard that comes before them is told before them,
+        at the moment at which it would be told if nobody watched.
+        """
+        cdef i64 seen = self.queue.n_sighting
         cdef int why
         self.save_step()
         why = self.try_step(te)
@@ -325,14 +367,16 @@ cdef class Plant:
             self.undo_step()
             return FAILED
         if why != REACHED:
-            return why
+            return self.stop_at_job(te)
         if self.watch(ALGEBRAIC):
             # the limit is broken from the start of the step on: nobody may act later than that
             self.undo_step()
             self.mark_fired()
             return GUARD
         if self.watch(STATE):
-            return self.find_crossing(te)
+            return self.find_crossing(te, te, seen)
+        if self.queue.n_sighting > seen:
+            return self.stop_at_job(te)
         if self.audit((te - self.now_ms) * 1e-3) != 0:
             return AUDIT_FAILED
         self.commit(te)
@@ -341,21 +385,38 @@ cdef class Plant:
             return GUARD
         return REACHED
 
-    cdef int find_crossing(self, i64 te) noexcept nogil:
-        """Repeat the step up to the first millisecond at which a limit is crossed, and commit that."""
-        cdef i64 lo = self.now_ms if self.now_ms > self.queue_floor_ms else self.queue_floor_ms
+    cdef int stop_at_job(self, i64 te) noexcept nogil:
+        """Undo the step that was tried and go to the first event of a watched job."""
+        self.undo_step()
+        return self.run_queue(te)
+
+    cdef int find_crossing(self, i64 te, i64 limit, i64 seen) noexcept nogil:
+        """Repeat the step up to the first millisecond at which a limit is crossed, and commit that.
+
+        REACHED where the crossing comes after ``limit``: then nothing was done. Up to ``queue_floor_ms`` somebody has
+        seen the jobs, after the step had been tried: no crossing can lie before that.
+        """
+        cdef i64 lo = self.now_ms
         cdef i64 hi = te
         cdef i64 mid
         while hi - lo > 1:
             mid = lo + (hi - lo) // 2
+            if mid <= self.queue_floor_ms:
+                lo = mid
+                continue
             self.undo_step()
             if self.try_step(mid) == REACHED and not self.watch(STATE):
                 lo = mid
             else:
                 hi = mid
+        if hi > limit:
+            return REACHED
         self.undo_step()
         if self.try_step(hi) != REACHED:
+            self.undo_step()
             return FAILED
+        if self.queue.n_sighting > seen:
+            return self.stop_at_job(hi)
         self.watch(STATE)
         self.mark_fired()
         if self.audit((hi - self.now_ms) * 1e-3) != 0:
@@ -376,7 +437,7 @@ cdef class Plant:
 
     cdef int see(self, i64 te) noexcept nogil:
         """Weather and jobs of the step [now, te)."""
-        cdef int why = self.run_queue(te)
+        cdef int why = self.run_queue_past(te)
         cdef i64 i, n = self.row.n
         cdef f64 per_ms
         cdef f64_cr load = self.queue.load_w
@@ -579,7 +640,8 @@ cdef class Plant:
             self.tier.cap[c] = 1.0
         for i in range(self.row.n):
             self.row.shed[i] = 0.0
-        store_limits(&self.store, self.ocv_v, self.bus.alive, self.rule.soc_floor[0], self.rule.soc_ceiling[0], h_s)
+        store_limits(&self.store, self.ocv_v, self.bus.alive, self.bus.tied, self.rule.soc_floor[0],
+                     self.rule.soc_ceiling[0], h_s)
         self.demand(h_s)
         self.share_all()
         self.relieve(h_s)
@@ -1043,6 +1105,7 @@ cdef class Plant:
             x = self.guard_sign[i] * (self.values[self.guard_at[i]] - self.guard_limit[i])
             if not (x <= 0.0) and not self.violated[i]:
                 self.fired[self.n_fired] = <i32>i
+                self.fired_value[self.n_fired] = self.values[self.guard_at[i]]
                 self.n_fired += 1
         return self.n_fired > 0
 

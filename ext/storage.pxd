@@ -32,8 +32,8 @@ cdef inline void store_state(i64 n, const f64* ocv_v, f64_cr soc, f64_cr v1, f64
         r_ohm[i] = y * (1.3 if soc[i] < 0.1 else 1.0)
 
 
-cdef inline void discharge_limit(i64 n, f64 per_h, f64 floor, f64_cr soc, f64_cr soc_min, f64_cr q_ah, f64_cr q_factor,
-                                 f64_cr emf, f64_cr r_ohm, f64_cr cells, f64_cr cell_c, f64_cr rated_w, f64_cr c0,
+cdef inline void discharge_limit(i64 n, f64 per_h, f64_cr floor, f64_cr soc, f64_cr soc_min, f64_cr q_ah,
+                                 f64_cr q_factor, f64_cr emf, f64_cr r_ohm, f64_cr cells, f64_cr cell_c, f64_cr rated_w, f64_cr c0,
                                  f64_cr c1, f64_cr c2, f64_cr derate, f64_cr alive, f64_r limit_w) noexcept nogil:
     """Most that each container can give, W at the AC side: charge above the floor, cell voltage 2.5 V, rating.
 
@@ -43,7 +43,7 @@ cdef inline void discharge_limit(i64 n, f64 per_h, f64 floor, f64_cr soc, f64_cr
     cdef i64 i
     cdef f64 amp, dc_w, hot
     for i in range(n):
-        amp = min_((soc[i] - max_(soc_min[i], floor)) * q_ah[i] * q_factor[i] * per_h, (emf[i] - 2.5) / r_ohm[i])
+        amp = min_((soc[i] - max_(soc_min[i], floor[i])) * q_ah[i] * q_factor[i] * per_h, (emf[i] - 2.5) / r_ohm[i])
         amp = max_(min_(amp, 0.5 * emf[i] / r_ohm[i]), 0.0)
         dc_w = cells[i] * amp * (emf[i] - amp * r_ohm[i])
         dc_w = (dc_w - rated_w[i] * c0[i]) / (1.0 + c1[i] + c2[i])
@@ -69,14 +69,18 @@ cdef inline void charge_limit(i64 n, f64 per_h, f64 ceiling, f64_cr soc, f64_cr 
         limit_w[i] = min_(dc_w, rated_w[i]) * min_(fit, 1.0) * derate[i] * alive[i]
 
 
-cdef inline void store_limits(StoreTable* t, const f64* ocv_v, const f64* alive, f64 floor, f64 ceiling,
-                              f64 h_s) noexcept nogil:
-    """What each container can give and take over the next ``h_s`` seconds, W at the AC side, both >= 0."""
+cdef inline void store_limits(StoreTable* t, const f64* ocv_v, const f64* alive, const f64* tied, f64 floor,
+                              f64 ceiling, f64 h_s) noexcept nogil:
+    """What each container can give and take over the next ``h_s`` seconds, W at the AC side, both >= 0.
+
+    ``floor`` is kept for an outage of the grid: in an island without a tie (``tied`` 0) it is there to be used.
+    """
     cdef i64 i
     for i in range(t.n):
         t.alive[i] = t.in_service[i] * t.commissioned[i] * alive[t.bus[i]]
+        t.floor_now[i] = floor * tied[t.bus[i]]
     store_state(t.n, ocv_v, t.soc, t.v1_v, t.v2_v, t.cell_c, t.r0_ohm, t.r_factor, t.emf_v, t.r_ohm)
-    discharge_limit(t.n, 3600.0 / h_s, floor, t.soc, t.soc_min, t.q_ah, t.q_factor, t.emf_v, t.r_ohm, t.cells, t.cell_c,
+    discharge_limit(t.n, 3600.0 / h_s, t.floor_now, t.soc, t.soc_min, t.q_ah, t.q_factor, t.emf_v, t.r_ohm, t.cells, t.cell_c,
                     t.pcs_rated_w, t.pcs_loss_0, t.pcs_loss_1, t.pcs_loss_2, t.derate, t.alive, t.discharge_w)
     charge_limit(t.n, 3600.0 / h_s, ceiling, t.soc, t.soc_max, t.q_ah, t.q_factor, t.emf_v, t.r_ohm, t.cells, t.cell_c,
                  t.pcs_rated_w, t.pcs_loss_0, t.derate, t.alive, t.charge_w)

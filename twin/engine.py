@@ -199,8 +199,9 @@ class Engine:
         """Every compiled buffer that a restored run needs, by name; without ``watching`` not which jobs are watched."""
         plant = self.plant
         return {
-            "arena": self.arena.buffer.tobytes(), "network": plant.network_state(), "queue": self.queue.snapshot(watching),
-            "hour": plant.accumulators.tobytes(), "minute": plant.minute_accumulators.tobytes(),
+            "arena": self.arena.buffer.tobytes(), "network": plant.network_state(),
+            "queue": self.queue.snapshot(watching), "hour": plant.accumulators.tobytes(),
+            "minute": plant.minute_accumulators.tobytes(),
             "violations": plant.violations.tobytes(), "closed": self.network.arrays["closed"].tobytes(),
             "forming": self.network.arrays["forming_rank"].tobytes(),
         }  # fmt: skip

@@ -72,6 +72,8 @@ class Input:
     maximum: float = np.inf
 
 
+SHORTAGE = "site.shortage"
+"""The guard that tells that jobs are slowed because supply is short, and the trouble it stands for."""
 GUARD_MODES = ("state", "algebraic", "soft")
 """In the order of the numbers in ext/plant.pxd."""
 

@@ -136,6 +136,7 @@ class Run:
         world.start("scheduler", "scheduler")
         world.start("dispatch", "dispatch")
         world.start("islands", "islands")
+        world.start("shortage", "shortage")
         if world.commission_plan():
             world.start("commissioning", "commissioning", at_ms=world.commission_plan()[0][0])
         for component in scenario.components:

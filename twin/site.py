@@ -9,7 +9,7 @@ import networkx as nx
 
 from twin.errors import Problem, SiteError
 from twin.globs import matches
-from twin.plan import Kind, Place, Plan, nearest
+from twin.plan import SHORTAGE, Guard, Kind, Place, Plan, nearest
 
 if TYPE_CHECKING:
     from twin.network import Network
@@ -73,6 +73,9 @@ def build(scenario: Scenario) -> Site:
         component.lower(plan)
     for name, column, unit, scale, kind, text in SITE_CHANNELS:
         plan.channel(name, Place("site", column), unit, text, scale=scale, kind=kind, site=True, fine=True)
+    plan.guard(
+        Guard(SHORTAGE, "shortage", Place("site", "cap"), 0.999, below=True, mode="soft", asset="site", fine=False)
+    )
     _check_limits(plan)
     if not plan.problems:
         _check_loops(plan)

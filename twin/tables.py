@@ -93,7 +93,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "age_s": _state(), "total_ah": _state(),
         "emf_v": _out(), "r_ohm": _out(), "discharge_w": _out(), "charge_w": _out(), "p_w": _out(), "i_a": _out(),
         "v_cell": _out(), "loss_w": _out(), "heat_w": _out(), "alive": _out(), "chilled_w": _out(), "drawn_w": _out(),
-        "off_w": _out(), "q_var": _out(), "q_room_var": _out(),
+        "off_w": _out(), "q_var": _out(), "q_room_var": _out(), "floor_now": _out(),
     },
     # sums over the containers of a battery block
     "block": {"p_w": _out(), "soc": _out(), "cell_max_c": _out(), "soh": _out(), "q_ah": _out()},

@@ -22,7 +22,8 @@ class Verbs:
     queue: Any
     network: Any
     standing: dict[str, int]
-    overridden: dict[str, bool]
+    overridden: dict[str, int]
+    switched: list[int]
     failed_assets: dict[str, float]
 
     def act(
@@ -78,6 +79,7 @@ class Verbs:
         """Find the islands again, tell of busbars that died or came back, wake who listens, step finely."""
         alive = self.arena.column("bus", "alive")
         before = alive.copy()
+        self.switched = [self.now, cause or 0]
         self.plant.retopology()
         for name, index in self.plan.buses.items():
             if before[index] > 0.0 and alive[index] == 0.0:
@@ -98,7 +100,8 @@ class Verbs:
     def black_out(self: Any, status: int, bus: str) -> None:
         """The island held at ``bus`` cannot be kept: it goes dark, and an actor sees to its return."""
         why = {2: "voltage collapse", 3: "the island cannot be balanced"}.get(status, "the power flow has no solution")
-        seq = self.emit("blackout", bus, f"island lost: {why}", priority=1, cause=self.cause_of(bus))
+        cause = self.cause_of(bus) or self.recent_switching()
+        seq = self.emit("blackout", bus, f"island lost: {why}", priority=1, cause=cause)
         self.stand(bus, seq)
         self.set_forming(bus, False)
         keeper = self.actors["islands"]
@@ -201,8 +204,9 @@ class Verbs:
             raise RunError(f"set {name} = {value}: must be from {found.minimum:g} to {found.maximum:g} {found.unit}")
         for place in found.places:
             self.put(place, value * found.scale)
-        self.overridden[name] = True
-        return int(self.emit("set", name, f"set to {value:g} {found.unit}", priority=0, value=value, cause=cause))
+        seq = int(self.emit("set", name, f"set to {value:g} {found.unit}", priority=0, value=value, cause=cause))
+        self.overridden[name] = seq if cause is None else 0  # only what undoes it has a cause
+        return seq
 
     def commission(self: Any, name: str, *, in_service: bool) -> None:
         """Bring a component into service and connect it, or hold it back before it is built."""

@@ -10,7 +10,7 @@ Behaviours use the methods here and nothing else: they wait, read, write set-poi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +22,8 @@ from twin._core import STATUS_TEXT
 from twin.actors import Actor, Clock, Happening, Wake
 from twin.errors import AuditError, RunError, SolveError
 from twin.globs import matches
-from twin.plan import Guard, Place, Plan
-from twin.quantities import MS_PER_DAY, MS_PER_HOUR
+from twin.plan import Place, Plan
+from twin.quantities import MS_PER_DAY, MS_PER_HOUR, MS_PER_MIN
 from twin.record import Event
 from twin.verbs import Verbs
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 REACHED, GUARD, JOB, CHUNK, FAILED, WEATHER, AUDIT_FAILED, JOBS_FULL = range(8)
 """Why the plant came back: the numbers of ``Reason`` in ext/plant.pxd."""
 LISTENED = "topology"
+RECENT_MS = 10 * MS_PER_MIN
 LOST_ROW = 1000
 """Cause number of a job lost with row group k: this plus k; below it are the queue's own causes."""
 
@@ -59,7 +60,10 @@ class World(Verbs):
         self.recent: list[Event] = []
         self.standing: dict[str, int] = {}
         self.open_alarms: dict[int, Event] = {}
-        self.overridden: dict[str, bool] = {}
+        self.overridden: dict[str, int] = {}
+        """Inputs that a caller or the timeline has taken over → number of the event, 0 once it was undone."""
+        self.switched: list[int] = [0, 0]
+        """When the network last changed, and the number of the event behind it."""
         self.failed_assets: dict[str, float] = {}
         self._waiting: dict[str, simpy.Event] = {}
         self._planned: dict[str, int] = {}
@@ -67,6 +71,9 @@ class World(Verbs):
         self._components = {component.name: component for component in scenario.components}
         self._guard_index = {guard.name: i for i, guard in enumerate(self.plan.guards)}
         self._listeners: list[str] = []
+        self.pending: list[list[Any]] = []
+        """Guards that the plant told and nobody has heard of yet: [at_ms, names, values]."""
+        self._told_ms, self._told = -1, dict[str, float]()
         self.watch_rule: Callable[[Any], np.ndarray] | None = None
         self.watched: list[tuple[int, int, str]] = []
 
@@ -128,6 +135,7 @@ class World(Verbs):
             self.engine.feed_weather(reached_ms)
         elif why == JOBS_FULL:
             self.collect_jobs()
+            self.watched += self.queue.take_watched()
         elif why == AUDIT_FAILED:
             raise AuditError(self.audit_text(reached_ms))
 
@@ -148,12 +156,21 @@ class World(Verbs):
             self.watched += self.queue.take_watched()
             Happening(self.env, max(self.queue.now_ms, int(self.env.now)), lambda: None)
             return
-        fired = [self.plan.guards[int(i)] for i in self.plant.fired_now[: self.plant.n_fired]]
-        Happening(self.env, at_ms, lambda: self._deliver(fired))
+        count = self.plant.n_fired
+        names = [self.plan.guards[int(i)].name for i in self.plant.fired_now[:count]]
+        self._tell_later(at_ms, names, self.plant.fired_values[:count].tolist())
 
-    def _deliver(self, guards: Iterable[Guard]) -> None:
+    def _tell_later(self, at_ms: int, names: list[str], values: list[float]) -> None:
+        """Deliver guards at ``at_ms``; until then they are part of the state."""
+        told = [at_ms, names, values]
+        self.pending.append(told)
+        Happening(self.env, at_ms, lambda: self._deliver(told))
+
+    def _deliver(self, told: list[Any]) -> None:
         """Put each guard's name into its owner's inbox, and open a fine window where one of them asks for it."""
-        guards = list(guards)
+        self.pending.remove(told)
+        self._told_ms, self._told = told[0], dict(zip(told[1], told[2], strict=True))
+        guards = [self.plan.guards[self._guard_index[name]] for name in told[1]]
         if any(guard.fine for guard in guards):
             self.open_fine()
         for guard in guards:
@@ -181,7 +198,9 @@ class World(Verbs):
             waiting.succeed()
 
     def guard_value(self, name: str) -> float:
-        """Value that the guard watches, now."""
+        """Value that the guard watches: as it was seen when the guard is told at this moment, else now."""
+        if self._told_ms == self.now and name in self._told:
+            return self._told[name]
         return float(self.arena.get(self.plan.guards[self._guard_index[name]].place))
 
     def guard_limit(self, name: str) -> float:
@@ -316,19 +335,35 @@ class World(Verbs):
         """The trouble of ``asset`` is over."""
         self.standing.pop(asset, None)
 
-    def cause_of(self, name: str, depth: int = 0) -> int | None:
-        """The standing event that explains trouble at ``name``: its own, or of what it depends on, nearest first."""
-        if name in self.standing:
-            return self.standing[name]
+    def cause_of(self, name: str, depth: int = 0, *, of_parts: bool = True) -> int | None:
+        """The standing event that explains trouble at ``name``: its own, or of what it depends on, nearest first.
+
+        A failed part explains trouble of the whole, and of what depends on it; not of another part.
+        """
+        found = self.standing.get(name) or self._set_by(name) or (self._part_failed(name) if of_parts else None)
         asset = self.plan.assets.get(name)
-        if asset is None or depth > 8:
-            return None
+        if found is not None or asset is None or depth > 8:
+            return found
         for other in (*asset.depends, asset.component, asset.bus):
             if other and other != name:
-                found = self.cause_of(other, depth + 1)
+                found = self.cause_of(other, depth + 1, of_parts=other in asset.depends)
                 if found is not None:
                     return found
         return None
+
+    def _set_by(self, name: str) -> int | None:
+        """The last event that set an input of ``name`` and has not been undone."""
+        return next((seq for key, seq in self.overridden.items() if seq and key.rpartition(".")[0] == name), None)
+
+    def _part_failed(self, name: str) -> int | None:
+        """The last standing event of a part of ``name``."""
+        parts = (other for other in reversed(self.standing) if other in self.plan.assets)
+        return next((self.standing[other] for other in parts if self.plan.assets[other].component == name), None)
+
+    def recent_switching(self) -> int | None:
+        """The event behind the last change of the network, for a few minutes after it: voltages follow from it."""
+        at_ms, seq = self.switched
+        return seq if seq and self.now - at_ms <= RECENT_MS else None
 
     # ------------------------------------------------------------------ reading and writing
 
@@ -399,7 +434,8 @@ class World(Verbs):
             "actors": [asdict(self.actors[name]) for name in sorted(self.actors)],
             "tickets": self.tickets, "sequence": self.sequence, "event_counts": self.sink.event_counts,
             "standing": self.standing, "overridden": self.overridden, "failed_assets": self.failed_assets,
-            "job_totals": self.sink.job_totals, "listeners": self._listeners,
+            "job_totals": self.sink.job_totals, "listeners": self._listeners, "pending": self.pending,
+            "switched": self.switched,
             "streams": {name: _plain(stream.bit_generator.state) for name, stream in self._streams.items()},
             "now_ms": self.plant.now_ms,
         }  # fmt: skip
@@ -412,10 +448,13 @@ class World(Verbs):
         self.tickets, self.sequence = state["tickets"], state["sequence"]
         self.standing = dict(state["standing"])
         self.overridden, self.failed_assets = dict(state["overridden"]), dict(state["failed_assets"])
-        self._listeners = list(state["listeners"])
+        self._listeners, self.switched = list(state["listeners"]), list(state["switched"])
         for name, saved in state["streams"].items():
             entity, _, purpose = name.rpartition("/")
             self.random(entity, purpose).bit_generator.state = _unplain(saved)
+        self.pending = []
+        for told in state["pending"]:
+            self._tell_later(*told)
         order = sorted(state["actors"], key=lambda actor: (_late(actor["wake_at"]), actor["ticket"]))
         for saved in order:
             self._spawn(Actor(**saved))

@@ -8,7 +8,7 @@ from twin.component import Behaviour, Component, quantity
 from twin.components.branches import add_branch, transformer_branch
 from twin.components.bus import add_bus, watch_voltage
 from twin.curves import loss_curve
-from twin.plan import Asset, Guard, Kind, Place, Plan
+from twin.plan import SHORTAGE, Asset, Guard, Kind, Place, Plan
 from twin.pools import Pool, start_pool
 from twin.quantities import MS_PER_MIN
 
@@ -256,11 +256,15 @@ class RackHall(Component, kind="rack_hall"):
                     continue  # a dead busbar has been told of
                 world.emit(
                     f"{what}voltage", alarm.rpartition(".")[0], f"{what}voltage", priority=2,
-                    value=world.guard_value(alarm), cause=world.cause_of(alarm.rpartition(".")[0]),
+                    value=world.guard_value(alarm),
+                    cause=world.cause_of(alarm.rpartition(".")[0]) or world.recent_switching(),
                 )  # fmt: skip
             return
         rows = [self._row_index(world, alarm) for alarm in alarms]
-        cause = world.cause_of(world.plan.row_names[rows[0]])
+        # a row without supply is explained by its hall's busbars, not by the fans that stopped with it
+        cause = world.cause_of(f"{self.name}.a" if what == "bbu" else world.plan.row_names[rows[0]])
+        if cause is None and what == "bbu":  # nothing is broken: the row was cut because supply is short
+            cause = world.standing.get(SHORTAGE)
         value = world.guard_value(alarms[0])
         if what in ("throttle", "warm"):
             self._throttle(world, me, rows, cause, value, what)
@@ -299,7 +303,7 @@ class RackHall(Component, kind="rack_hall"):
             world.put(Place("row", "tripped", row), 1.0)
             lost += len(world.lose_row(row))
             me.data["stopped"][str(row)] = what
-        text = f"{self._rows_text(new, world)} stopped: {why}; {lost} jobs lost"
+        text = f"{self._rows_text(new, world)} stopped: {why}; {lost} job{"" if lost == 1 else "s"} lost"
         seq = world.emit("stop", self.name, text, priority=1, value=value, cause=cause)
         world.stand(self.name, seq)
         me.task("restart", world.now + RESTART_MS)

@@ -122,7 +122,8 @@ class SolarPlant(Component, kind="solar_plant"):
         while True:
             yield world.wait(me)
             for alarm in world.take(me):
-                self._trip(world, me, world.cause_of(f"{self.name}.inv"), alarm)
+                cause = world.cause_of(f"{self.name}.inv") or world.recent_switching()
+                self._trip(world, me, cause, alarm)
             self._follow_supply(world, me)
             for task in me.due_tasks(world.now):
                 if task == "day":

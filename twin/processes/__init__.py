@@ -16,7 +16,8 @@ def registry() -> dict[str, Callable[..., Any]]:
     from twin.processes.dispatch import dispatch
     from twin.processes.faults import pool, rack_faults
     from twin.processes.islands import islands
+    from twin.processes.shortage import shortage
     from twin.processes.timeline import timeline
 
-    found = (arrivals, scheduler, commissioning, dispatch, pool, rack_faults, islands, timeline, container)
+    found = (arrivals, scheduler, commissioning, dispatch, pool, rack_faults, islands, shortage, timeline, container)
     return {behaviour.__name__: behaviour for behaviour in found}

@@ -109,7 +109,9 @@ def _band_figure(facts: Facts, key: str, pattern: str, what: str, limit: float |
     t_ms, line = facts.high.t_ms, facts.high[worst]
     if facts.long:
         t_ms, line = by_day(facts, facts.high.t_ms, line, np.fmax)
-        low, high = (by_day(facts, facts.high.t_ms, values, pick)[1] for values, pick in ((low, np.fmin), (high, np.fmax)))
+        low, high = (
+            by_day(facts, facts.high.t_ms, values, pick)[1] for values, pick in ((low, np.fmin), (high, np.fmax))
+        )
     canvas = Canvas(facts, *room(float(low.min()), float(high.max()), limit, least=2.0), unit="°C", right=78)
     asset = worst.rpartition(".")[0]
     canvas.band("all halls", t_ms, low, high, "%{y:.1f} °C")
@@ -144,7 +146,11 @@ def waiting(facts: Facts) -> Figure:
     if len(wait) == 0:
         return Figure(name, title, missing="No job started in this run, so there is no wait to draw.")
     if wait[-1] < 1.0 / 60.0:
-        return Figure(name, title, missing=f"None of the {number(len(wait))} jobs that started had to wait: there were free GPUs for each at once.")
+        return Figure(
+            name,
+            title,
+            missing=f"None of the {number(len(wait))} jobs that started had to wait: there were free GPUs for each at once.",
+        )
     low, high = 0.1, max(float(wait[-1]), 1.0)
     x = np.geomspace(low, high, 240)
     y = 100.0 * np.searchsorted(wait, x, side="right") / len(wait)

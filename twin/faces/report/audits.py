@@ -49,7 +49,9 @@ def audits(facts: Facts) -> list[Audit]:
     found = []
     for key, value in residuals(facts).items():
         name, limit = _AUDITS.get(key, (key.replace("_", " "), _OTHER_LIMIT))
-        found.append(Audit(name, f"{scientific(value)}\u202fpu", f"below {limit:.0e}".replace("-0", "−"), value <= limit))
+        found.append(
+            Audit(name, f"{scientific(value)}\u202fpu", f"below {limit:.0e}".replace("-0", "−"), value <= limit)
+        )
     return found
 
 
@@ -71,7 +73,9 @@ def evidence(facts: Facts, events: list[Event]) -> list[Audit]:
     found = [_minutes(facts)]
     if urgent:
         note = "the others are beginnings: an order, a failure, a limit"
-        found.append(Audit("Events of priority 1 and 2 with a cause", f"{number(explained)} of {number(len(urgent))}", note))
+        found.append(
+            Audit("Events of priority 1 and 2 with a cause", f"{number(explained)} of {number(len(urgent))}", note)
+        )
     windows = facts.summary.get("fine_windows")
     if windows is not None:
         step = facts.settings.number("run", "fine_step_s")

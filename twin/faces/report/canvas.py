@@ -96,9 +96,13 @@ class Canvas:
 
     def note(self, x: float, y: float, text: str, colour: str = "$ink", **more: Any) -> None:
         """Text at a place."""
-        self.annotations.append({"x": x, "y": y, "text": text, "showarrow": False, "font": {"color": colour, "size": 12}, **more})
+        self.annotations.append(
+            {"x": x, "y": y, "text": text, "showarrow": False, "font": {"color": colour, "size": 12}, **more}
+        )
 
-    def line(self, name: str, t_ms: Times, y: Array, colour: str, hover: str, *, width: float = 1.6, **more: Any) -> None:
+    def line(
+        self, name: str, t_ms: Times, y: Array, colour: str, hover: str, *, width: float = 1.6, **more: Any
+    ) -> None:
         """A line, thinned to what a screen can show."""
         at, values = thinned(t_ms, y)
         self.traces.append({
@@ -115,7 +119,14 @@ class Canvas:
         above = f"{safe(name)}, highest {hover}<extra></extra>"
         self.traces += [
             {**edge, "name": f"{name}, lowest", "y": column(least), "hovertemplate": below},
-            {**edge, "name": f"{name}, highest", "y": column(most), "fill": "tonexty", "fillcolor": colour, "hovertemplate": above},
+            {
+                **edge,
+                "name": f"{name}, highest",
+                "y": column(most),
+                "fill": "tonexty",
+                "fillcolor": colour,
+                "hovertemplate": above,
+            },
         ]
 
     def limit(self, y: float, colour: str = "$p1") -> None:
@@ -155,7 +166,12 @@ class Canvas:
     def _time_axis(self) -> dict[str, Any]:
         days = self.facts.horizon_ms / MS_PER_DAY * (2.0 if self._half else 1.0)
         step, form = next(((step, form) for most, step, form in _TICKS if days <= most), ("M24", "%Y"))
-        axis: dict[str, Any] = {"type": "date", "range": [self.origin_ms, self.end_x], "dtick": step, "tickformat": form}
+        axis: dict[str, Any] = {
+            "type": "date",
+            "range": [self.origin_ms, self.end_x],
+            "dtick": step,
+            "tickformat": form,
+        }
         if isinstance(step, int):
             axis["tick0"] = self.origin_ms // MS_PER_DAY * MS_PER_DAY
         else:

@@ -91,7 +91,9 @@ def _missed(each: Verdict, facts: Facts, events: list[Event]) -> str:
     when = "" if at_ms is None else f" at {facts.clock.short(at_ms)}"
     name = f"{safe(each.title)}: " if each.title else ""
     why = _why(channel, at_ms, facts, events)
-    return f"{name}<code>{safe(channel)}</code> {verb} {with_unit(each.observed, unit, digits)}{when}, asked {asked}{why}."
+    return (
+        f"{name}<code>{safe(channel)}</code> {verb} {with_unit(each.observed, unit, digits)}{when}, asked {asked}{why}."
+    )
 
 
 def time_ms(each: Verdict, facts: Facts) -> int | None:
@@ -114,7 +116,9 @@ def _why(channel: str, at_ms: int | None, facts: Facts, events: list[Event]) -> 
     root = root_of(known[-1], {event.seq: event for event in events})
     if root.asset == asset:
         return ""
-    return f", because {safe(root.asset)} {safe(KIND_WORDS.get(root.kind, root.text))} at {facts.clock.short(root.t_ms)}"
+    return (
+        f", because {safe(root.asset)} {safe(KIND_WORDS.get(root.kind, root.text))} at {facts.clock.short(root.t_ms)}"
+    )
 
 
 def _in_sum(facts: Facts, energy: Energy, events: list[Event]) -> str:
@@ -162,13 +166,22 @@ def tiles(facts: Facts, energy: Energy) -> list[Tile]:
 
 def _rule_tile(label: str, share: float | None, rule: str) -> Tile:
     limit, relation = RULES[rule]
-    return Tile(label, number(None if share is None else 100 * share, 1), "%", f"{relation} {limit:.0%} by rule".replace("%", " %"))
+    return Tile(
+        label,
+        number(None if share is None else 100 * share, 1),
+        "%",
+        f"{relation} {limit:.0%} by rule".replace("%", " %"),
+    )
 
 
 def _curtailed(facts: Facts, energy: Energy) -> Tile:
     share, limit = energy.shares.get("curtailed"), facts.settings.export_limit_mw()
     hours = energy.export_at_limit_h()
-    note = f"export at its {limit:.0f} MW limit for {number(hours, 1 if hours < 100 else 0)} h" if limit and hours else "of the available"
+    note = (
+        f"export at its {limit:.0f} MW limit for {number(hours, 1 if hours < 100 else 0)} h"
+        if limit and hours
+        else "of the available"
+    )
     return Tile("Curtailed", number(None if share is None else 100 * share, 1), "%", note)
 
 

@@ -70,7 +70,9 @@ def _data(facts: Facts, energy: Energy, figures: list[Figure]) -> str:
         "zone": facts.clock.zone, "csv": {"energy": tables.energies_csv(energy)},
         "figures": {figure.name: figure.spec() for figure in figures if figure.traces and not figure.missing},
     }  # fmt: skip
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain).replace("<", "\\u003c")
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain).replace(
+        "<", "\\u003c"
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -127,7 +129,9 @@ def _status(facts: Facts) -> str:
 
 def _labels(facts: Facts) -> str:
     digest = str(facts.summary.get("digest", ""))
-    tag = "" if facts.complete else f'<span class="tag">incomplete, valid to {facts.clock.short(facts.end_ms)}</span><br>'
+    tag = (
+        "" if facts.complete else f'<span class="tag">incomplete, valid to {facts.clock.short(facts.end_ms)}</span><br>'
+    )
     shown = f" · digest {safe(digest[:_SHORT])}" if digest else ""
     return f"{tag}twin {safe(facts.manifest.get('version', '–'))}{shown}"
 
@@ -165,17 +169,25 @@ def _omissions(facts: Facts) -> str:
     ]
     source = facts.settings.table("weather").get("source")
     if source == "synthetic":
-        said.append("The weather is generated from monthly statistics of Zhongwei: a day that could have been, not one that was.")
+        said.append(
+            "The weather is generated from monthly statistics of Zhongwei: a day that could have been, not one that was."
+        )
     if facts.settings.table("workload").get("source") == "synthetic":
         said.append("The jobs are generated from published laws of large clusters; real work comes in larger bursts.")
     if not facts.complete:
-        said.append("The run did not end in order: sums are those of its tables, and jobs that still ran are not in them.")
+        said.append(
+            "The run did not end in order: sums are those of its tables, and jobs that still ran are not in them."
+        )
     return f'<p class="s">{" ".join(said)}</p>'
 
 
 def _reproduce(facts: Facts) -> str:
     name = facts.results.path.name
-    until = f" --until {facts.clock.full(facts.end_ms).replace(' ', 'T')}" if facts.complete and facts.end_ms < facts.horizon_ms else ""
+    until = (
+        f" --until {facts.clock.full(facts.end_ms).replace(' ', 'T')}"
+        if facts.complete and facts.end_ms < facts.horizon_ms
+        else ""
+    )
     lines = [f"twin run {name}/scenario.resolved.toml{until} --out again", f"twin report {name}"]
     digests = {
         "scenario": facts.manifest.get("scenario_digest"), "result": facts.summary.get("digest"),
@@ -190,6 +202,4 @@ def _inputs(facts: Facts) -> str:
     timeline = tables.timeline_table(facts)
     told = f"<h3>What the scenario orders to happen</h3>{timeline}" if timeline else ""
     text = safe(facts.settings.text) or "The run directory has no scenario.resolved.toml."
-    return (
-        f'<p class="s">{tables.site_text(facts)}</p>{told}<details><summary>The whole scenario, resolved</summary><pre>{text}</pre></details>'
-    )
+    return f'<p class="s">{tables.site_text(facts)}</p>{told}<details><summary>The whole scenario, resolved</summary><pre>{text}</pre></details>'

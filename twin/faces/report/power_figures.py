@@ -170,7 +170,9 @@ def _rolling(values: Array, wide: int, pick: Any) -> Array:
 
 def _flags(canvas: Canvas, tree: list[Fold], events: list[Event]) -> None:
     """A mark for the events of priority 1 and 2, upright lines with words for the most important."""
-    urgent = sorted((event for event in events if event.priority in ATTENTION), key=lambda event: (event.rank, event.seq))
+    urgent = sorted(
+        (event for event in events if event.priority in ATTENTION), key=lambda event: (event.rank, event.seq)
+    )
     for priority, symbol, colour in ((1, "square", "$p1"), (2, "triangle-up", "$p2")):
         shown = sorted((e for e in urgent[:_MARKS] if e.priority == priority), key=lambda event: event.t_ms)
         if shown:
@@ -180,7 +182,9 @@ def _flags(canvas: Canvas, tree: list[Fold], events: list[Event]) -> None:
                 "marker": {"symbol": symbol, "size": 6, "color": colour}, "text": [safe(f"{e.asset} {e.text}") for e in shown],
                 "hovertemplate": "%{text}<extra></extra>",
             })  # fmt: skip
-    roots = sorted((fold for depth, fold in walk(tree)), key=lambda f: (f.worst_below, f.parent is not None, f.first.t_ms))
+    roots = sorted(
+        (fold for depth, fold in walk(tree)), key=lambda f: (f.worst_below, f.parent is not None, f.first.t_ms)
+    )
     placed: list[float] = []
     for fold in roots:
         at = fold.first.t_ms / max(canvas.facts.horizon_ms, 1)
@@ -205,9 +209,17 @@ def _balance_title(facts: Facts, energy: Energy) -> str:
     if shares.get("green_load") is not None:
         said.append(f"solar power carried {percent(shares['green_load'])} of the load")
     if (shares.get("curtailed") or 0.0) >= 0.005:
-        said.append(f"{percent(shares['curtailed'])} of it was curtailed" if not said else f"{percent(shares['curtailed'])} was curtailed")
+        said.append(
+            f"{percent(shares['curtailed'])} of it was curtailed"
+            if not said
+            else f"{percent(shares['curtailed'])} was curtailed"
+        )
     at_limit = energy.export_at_limit_h()
-    tail = f", while export sat at its {limit:.0f} MW limit for {duration(at_limit * MS_PER_HOUR)}" if limit and at_limit >= 0.05 else ""
+    tail = (
+        f", while export sat at its {limit:.0f} MW limit for {duration(at_limit * MS_PER_HOUR)}"
+        if limit and at_limit >= 0.05
+        else ""
+    )
     return sentence(listed(said)) + tail if said else "Power balance"
 
 
@@ -263,8 +275,29 @@ def duration_curve(facts: Facts) -> Figure:
     shapes, notes = [], []
     limit = facts.settings.export_limit_mw()
     if limit and power.min() < -0.5 * limit:
-        shapes.append({"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": -limit, "y1": -limit, "line": {"color": "$ink3", "width": 1, "dash": "dash"}})
-        notes.append({"x": 0, "y": -limit, "text": f"export limit {limit:.0f}", "showarrow": False, "xanchor": "left", "xshift": 5, "yshift": 9, "font": {"color": "$ink3", "size": 12}})
+        shapes.append(
+            {
+                "type": "line",
+                "xref": "paper",
+                "x0": 0,
+                "x1": 1,
+                "y0": -limit,
+                "y1": -limit,
+                "line": {"color": "$ink3", "width": 1, "dash": "dash"},
+            }
+        )
+        notes.append(
+            {
+                "x": 0,
+                "y": -limit,
+                "text": f"export limit {limit:.0f}",
+                "showarrow": False,
+                "xanchor": "left",
+                "xshift": 5,
+                "yshift": 9,
+                "font": {"color": "$ink3", "size": 12},
+            }
+        )
     layout = {
         "margin": {"l": 50, "r": 16, "t": 8, "b": 40}, "hovermode": "closest", "shapes": shapes, "annotations": notes,
         "xaxis": {"title": {"text": f"hours of {number(total)}", "standoff": 4}, "range": [0, total], "nticks": 7},
@@ -280,7 +313,11 @@ def _import_title(rows: Rows, total_h: float) -> str:
     if imports == 0.0:
         return f"No import; export in {percent(exports / total_h)} of the time, up to {with_unit(-grid.min(), 'MW', 0)}"
     text = f"Import in {percent(imports / total_h)} of the time, up to {with_unit(grid.max(), 'MW', 0)}"
-    return text + (f"; export in {percent(exports / total_h)}, up to {with_unit(-grid.min(), 'MW', 0)}" if exports else "; no export")
+    return text + (
+        f"; export in {percent(exports / total_h)}, up to {with_unit(-grid.min(), 'MW', 0)}"
+        if exports
+        else "; no export"
+    )
 
 
 def sun(facts: Facts) -> Figure:

@@ -86,7 +86,9 @@ def sankey(energy_mwh: dict[str, float], unit: str, scale: float, digits: int) -
         f'fill="var(--{_COLOURS[node.name]})"/>'
         for node in nodes.values()
     )
-    alt = "Energy flows: " + ", ".join(f"{a} to {b} {number(value / scale, digits)} {unit}" for a, b, value in flows.links)
+    alt = "Energy flows: " + ", ".join(
+        f"{a} to {b} {number(value / scale, digits)} {unit}" for a, b, value in flows.links
+    )
     return (
         f'<svg class="sankey" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" aria-label="{safe(alt)}">'
         f"{ribbons}{bars}{_labels(nodes, scale, digits)}</svg>"
@@ -99,7 +101,10 @@ def _placed(flows: Flows) -> dict[str, _Node]:
         for names, x in _COLUMNS
     ]
     room = [HEIGHT - 2 * _TOP - GAP * max(len(column) - 1, 0) for column in columns]
-    per_px = max((sum(n.value for n in column) / space for column, space in zip(columns, room, strict=True) if column), default=0.0)
+    per_px = max(
+        (sum(n.value for n in column) / space for column, space in zip(columns, room, strict=True) if column),
+        default=0.0,
+    )
     for column in columns:
         y = _TOP
         for node in column:

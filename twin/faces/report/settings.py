@@ -72,7 +72,9 @@ class Settings:
         for entry in self.entries("expect"):
             limits = {name: float(entry[name]) for name in RELATIONS if _float(entry.get(name)) is not None}
             spans = {
-                f"{edge}_ms": ms_from_start(str(entry[edge]), start) for edge in ("from", "to") if entry.get(edge) and start
+                f"{edge}_ms": ms_from_start(str(entry[edge]), start)
+                for edge in ("from", "to")
+                if entry.get(edge) and start
             }
             found.append(Expect(str(entry.get("that", "")), **limits, **spans, title=str(entry.get("title", ""))))
         return found

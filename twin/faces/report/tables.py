@@ -38,7 +38,11 @@ _JOB_STATES = ("submitted", "finished", "failed", "killed", "preempted", "runnin
 
 def shape(priority: int) -> str:
     """Square 1, triangle 2, diamond 3; a dot for information."""
-    drawn = {1: '<rect x="1.5" y="1.5" width="12" height="12"/>', 2: '<path d="M7.5 .8 15 14H0z"/>', 3: '<path d="M7.5 0 15 7.5 7.5 15 0 7.5z"/>'}
+    drawn = {
+        1: '<rect x="1.5" y="1.5" width="12" height="12"/>',
+        2: '<path d="M7.5 .8 15 14H0z"/>',
+        3: '<path d="M7.5 0 15 7.5 7.5 15 0 7.5z"/>',
+    }
     if priority not in drawn:
         return '<svg class="sh" viewBox="0 0 15 15" role="img" aria-label="information"><circle cx="7.5" cy="7.5" r="1.6" class="dot"/></svg>'
     y = 12.6 if priority == 2 else 11.2
@@ -74,7 +78,11 @@ def verdicts(facts: Facts) -> str:
 def _verdict(each: Verdict, facts: Facts) -> str:
     unit = facts.units.get(each.channel or "", "")
     digits = digits_to_tell(unit, each.observed, each.limit)
-    word = {True: '<span class="ok">✓ met</span>', False: '<span class="bad">✕ not met</span>', None: '<span class="dim">? no value</span>'}
+    word = {
+        True: '<span class="ok">✓ met</span>',
+        False: '<span class="bad">✕ not met</span>',
+        None: '<span class="dim">? no value</span>',
+    }
     what = f"<code>{safe(each.that)}</code> {RELATION_WORDS[each.relation]}"
     if each.title:
         what += f'<div class="dim">{safe(each.title)}</div>'
@@ -85,7 +93,15 @@ def _verdict(each: Verdict, facts: Facts) -> str:
     bar = ""
     if each.observed is not None:
         bar = strip(each.observed, each.limit, *verdict_scale(each.observed, each.limit, unit), bad=each.met is False)
-    cells = [word[each.met], what, with_unit(each.limit, unit, digits), with_unit(each.observed, unit, digits), margin, _where(each, facts), bar]
+    cells = [
+        word[each.met],
+        what,
+        with_unit(each.limit, unit, digits),
+        with_unit(each.observed, unit, digits),
+        margin,
+        _where(each, facts),
+        bar,
+    ]
     return row(cells, numeric=(2, 3, 4))
 
 
@@ -170,7 +186,11 @@ def causes(facts: Facts, tree: list[Fold]) -> str:
     left_out = max(len(rows) - MOST_CAUSES, 0)
     shown = {id(fold) for _, fold in rows[:MOST_CAUSES]}
     items = [_cause(facts, depth, fold) for depth, fold in walk(tree) if id(fold) in shown]
-    note = f'<p class="s dim">and {plural(left_out, "more row")}, less urgent; the event list has them.</p>' if left_out else ""
+    note = (
+        f'<p class="s dim">and {plural(left_out, "more row")}, less urgent; the event list has them.</p>'
+        if left_out
+        else ""
+    )
     return f'<ul class="chain">{"".join(items)}</ul>{note}'
 
 
@@ -184,7 +204,9 @@ def _cause(facts: Facts, depth: int, fold: Fold) -> str:
     if len(events) > members or (not own_text and len(events) > 1):
         text += f", {plural(len(events), 'time')} to {facts.clock.short(events[-1].t_ms)}"
     if value:
-        text += f", {'highest ' if len(events) > 1 else ''}{value}" + (f" in {safe(worst.asset)}" if members > 1 else "")
+        text += f", {'highest ' if len(events) > 1 else ''}{value}" + (
+            f" in {safe(worst.asset)}" if members > 1 else ""
+        )
     if fold.lasted_ms is not None:
         text += f' <span class="dim">for {duration(fold.lasted_ms)}</span>'
     when = facts.clock.exact(fold.first.t_ms) if fold.first.t_ms % 60_000 else facts.clock.short(fold.first.t_ms)
@@ -217,7 +239,9 @@ def _event_note(events: list[Event], ranked: list[Event], kept: int) -> str:
         for event in rest:
             counts[event.kind] = counts.get(event.kind, 0) + 1
         told = ", ".join(f"{number(n)} {safe(kind)}" for kind, n in sorted(counts.items(), key=lambda pair: -pair[1]))
-        notes.append(f'<p class="s dim">{number(len(rest))} more are not listed here: {told}. All are in <code>events/</code> and in <code>results.events</code>.</p>')
+        notes.append(
+            f'<p class="s dim">{number(len(rest))} more are not listed here: {told}. All are in <code>events/</code> and in <code>results.events</code>.</p>'
+        )
     return "".join(notes)
 
 
@@ -239,7 +263,11 @@ def gpu_table(facts: Facts) -> str:
     """GPU-hours: what jobs got, what of it was lost, what remains."""
     delivered, lost = gpu_hours(facts)
     share = delivered or 1.0
-    rows = [("Held by jobs", delivered, ""), ("Lost to faults and restarts", lost, ""), ("Useful", delivered - lost, "sum")]
+    rows = [
+        ("Held by jobs", delivered, ""),
+        ("Lost to faults and restarts", lost, ""),
+        ("Useful", delivered - lost, "sum"),
+    ]
     body = [row([name, number(value), percent(value / share, 2)], numeric=(1, 2), css=css) for name, value, css in rows]
     return table(("", "GPU-h", "share"), body, numeric=(1, 2)) + _utilisation(facts)
 
@@ -271,7 +299,9 @@ def job_table(facts: Facts) -> str:
 
 def audit_table(facts: Facts, events: list[Event]) -> str:
     """Audits with their limits, then what else there is to know."""
-    return f"<table><tbody>{''.join(_audit(each) for each in (*audits(facts), *evidence(facts, events)))}</tbody></table>"
+    return (
+        f"<table><tbody>{''.join(_audit(each) for each in (*audits(facts), *evidence(facts, events)))}</tbody></table>"
+    )
 
 
 def _audit(each: Audit) -> str:
