@@ -22,6 +22,10 @@ CELLS_PER_CONTAINER = 4992
 """12 racks of 416 cells in series (public cabinet study of a 1P416S rack; PHYSICS page §3.1)."""
 CELL_AH = 314.0
 CELL_V = 3.2
+COOLANT_L = 400.0
+"""Coolant of a container (PHYSICS page §3.3)."""
+COOLANT_J_L_K = 1.04 * 3600.0
+"""Heat capacity of a litre of it: glycol and water, 1.04 kg/l, 3.6 kJ/(kg·K) (from memory)."""
 CONTAINER_MWH = CELLS_PER_CONTAINER * CELL_AH * CELL_V * 1e-6
 
 
@@ -109,7 +113,7 @@ class Battery(Component, kind="battery"):
             s_rated_va=self.apparent_share * rated_w, pcs_loss_0=0.0045,
             pcs_loss_1=0.0035, pcs_loss_2=0.0095, standby_w=self.standby_kw * 1e3, soc_min=self.soc_min_share,
             soc_max=self.soc_max_share, c_cell_j_k=cells * self.cell_kg * self.cell_heat_j_kg_k,
-            c_cool_j_k=400.0 * scale * 1040.0 * 3600.0, g_on_w_k=self.coolant_kw_k * 1e3 * scale,
+            c_cool_j_k=COOLANT_L * scale * COOLANT_J_L_K, g_on_w_k=self.coolant_kw_k * 1e3 * scale,
             g_off_w_k=1.5e3 * scale, g_ambient_w_k=self.ambient_kw_k * 1e3 * scale,
             chiller_w=self.chiller_kw * 1e3 * scale, chiller_cop=self.chiller_cop_factor, aux_w=self.aux_kw * 1e3,
             pump_w=1.5e3, soc=self.soc_start_share, aux_now_w=self.aux_kw * 1e3,
