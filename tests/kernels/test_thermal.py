@@ -1,0 +1,191 @@
+"""Rows on their coolant units and the facility loop of a hall, against textbook formulas and SciPy."""
+
+import numpy as np
+import pytest
+
+from tests.kernels.tiny import Tiny
+from tests.reference import thermal
+
+WATER_KG_S = 180.0 / 60.0 * 1.010  # 180 l/min of PG25 at 40 °C
+PG25_J_KG_K = 3969.0
+
+
+def settled(tiny: Tiny, hours: float = 4.0) -> Tiny:
+    tiny.step(hours * 3600.0)
+    return tiny
+
+
+def heat_w(tiny: Tiny) -> np.ndarray:
+    return tiny["row", "run_w"] * tiny["row", "liquid_share"]
+
+
+# ---------------------------------------------------------------------- rows
+
+
+def test_120_kw_and_180_litres_a_minute_warm_the_coolant_by_9_98_k():
+    # V8: CoolProp's PG25 at 40 °C, OCP's 1.5 l/min per kW
+    tiny = Tiny()
+    tiny["row", "liquid_share"][:] = 1.0
+    tiny["row", "tcs_w_k"][:] = tiny["row", "racks"] * WATER_KG_S * PG25_J_KG_K
+    for name in ("psu_loss_0", "psu_loss_1", "psu_loss_2"):
+        tiny["row", name][:] = 0.0
+    tiny["row", "idle_w"][:] = tiny["row", "racks"] * 120e3
+    settled(tiny)
+    rise = 2.0 * (tiny["row", "tcs_c"] - tiny["row", "supply_c"])  # the node is the loop's mean
+    assert rise == pytest.approx(9.98, rel=0.01)
+
+
+def test_the_default_row_has_1_5_litres_a_minute_for_each_kilowatt_into_the_coolant():
+    tiny = Tiny()
+    per_kw = tiny["row", "tcs_w_k"] / (tiny["row", "racks"] * 132.0 * 0.87)
+    assert per_kw == pytest.approx(1.5 / 60.0 * 1.010 * PG25_J_KG_K, rel=1e-9)
+
+
+def test_a_die_stands_thirty_kelvin_above_its_coolant_at_full_power():
+    # 1.2 kW × 0.025 K/W (PHYSICS §4.1); 115 of a rack's 132 kW go through the plates of 96 such dies
+    tiny = Tiny()
+    tiny["row", "idle_w"][:] = tiny["row", "racks"] * 130e3
+    settled(tiny)
+    rise = tiny["row", "die_c"] - tiny["row", "tcs_c"]
+    assert rise == pytest.approx(heat_w(tiny) / tiny["row", "racks"] / 96.0 * 0.025, rel=1e-3)
+    assert rise.max() == pytest.approx(30.0, rel=0.05)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.7, 1.0])
+def test_the_exchanger_is_a_counter_flow_one(share):
+    tiny = Tiny()
+    tiny["row", "valve"][:] = share
+    tiny["row", "pump_share"][:] = np.linspace(0.4, 1.0, 32)
+    tiny["row", "pump_ua_share"][:] = np.linspace(0.4, 1.0, 32) ** 0.8
+    flow = float(tiny["loop", "flow"][0])
+    tiny.step(0.001)  # the valve has no time to move
+    for k in range(0, 32, 6):
+        expected = thermal.cdu_conductance(
+            tiny["row", "ua_w_k"][k], tiny["row", "tcs_w_k"][k], tiny["row", "fws_w_k"][k],
+            tiny["row", "pump_share"][k], tiny["row", "valve"][k] * flow,
+        )  # fmt: skip
+        assert tiny["row", "ge_w_k"][k] == pytest.approx(expected, rel=2e-4)
+
+
+def test_a_row_without_pump_keeps_a_hundredth_of_its_cold_plates():
+    tiny = Tiny()
+    tiny["row", "pump_share"][:] = 0.0
+    tiny["row", "pump_ua_share"][:] = 0.0
+    before = tiny.copy_of("row", "die_c", "tcs_c")
+    tiny.step(1.0)
+    a, b = thermal.row(
+        tiny["row", "c_die_j_k"][0], tiny["row", "c_tcs_j_k"][0], 0.01 * tiny["row", "g_die_w_k"][0],
+        tiny["row", "ge_w_k"][0], heat_w(tiny)[0], 34.0,
+    )  # fmt: skip
+    exact = thermal.linear_step(a, b, np.array([before["die_c"][0], before["tcs_c"][0]]), 1.0)
+    assert [tiny["row", "die_c"][0], tiny["row", "tcs_c"][0]] == pytest.approx(exact, abs=1e-9)
+    assert tiny["row", "ge_w_k"][0] == pytest.approx(0.002 * tiny["row", "ua_w_k"][0])
+
+
+def test_zero_flow_warms_a_full_gpu_by_one_and_a_half_kelvin_a_second():
+    # 1.2 kW on 0.775 kJ/K (PHYSICS §4.2)
+    tiny = Tiny()
+    tiny["row", "pump_share"][:] = tiny["row", "pump_ua_share"][:] = 0.0
+    for name in ("psu_loss_0", "psu_loss_1", "psu_loss_2"):
+        tiny["row", name][:] = 0.0
+    tiny["row", "idle_w"][:] = tiny["row", "racks"] * 96 * 1200.0 / 0.87
+    before = tiny["row", "die_c"].copy()
+    tiny.step(1.0)
+    assert tiny["row", "die_c"] - before == pytest.approx(1.2 / 0.775, rel=0.02)
+
+
+# ---------------------------------------------------------------------- the loop
+
+
+@pytest.mark.parametrize("h_s", [0.01, 1.0, 60.0])
+@pytest.mark.parametrize("dry_c", [-15.0, 10.0, 33.2])
+def test_the_facility_loop_takes_an_exact_step(h_s, dry_c):
+    tiny = Tiny()
+    tiny.weather(temp_c=dry_c, wet_bulb_c=dry_c - 6.0)
+    tiny["loop", "water"][:] = 0.0
+    before = tiny.copy_of("loop", "return_c", "supply_c")
+    tiny.step(h_s)
+    names = ["c_return_j_k", "c_supply_j_k", "flow_w_k", "flow", "banks_on", "bank_ua_w_k", "bank_air_w_k", "fan", "heat_in_w"]
+    column = {name: float(tiny["loop", name][0]) for name in names}
+    water = column["flow_w_k"] * column["flow"]
+    ua = column["banks_on"] * column["bank_ua_w_k"] * column["fan"] ** 0.8
+    g = thermal.dry_cooler(ua, column["banks_on"] * column["bank_air_w_k"] * column["fan"], water)
+    a, b = thermal.loop(column["c_return_j_k"], column["c_supply_j_k"], water, g, column["heat_in_w"], dry_c)
+    exact = thermal.linear_step(a, b, np.array([before["return_c"][0], before["supply_c"][0]]), h_s)
+    assert tiny["loop", "return_c"][0] == pytest.approx(exact[0], abs=1e-6)
+    assert tiny["loop", "supply_c"][0] == pytest.approx(exact[1], abs=1e-6)
+
+
+def test_what_rows_give_is_what_the_loop_gets_and_the_air_takes_it_in_the_end():
+    tiny = settled(Tiny(), 12.0)
+    assert tiny["loop", "heat_in_w"][0] * 60.0 == pytest.approx(tiny["row", "heat_j"].sum(), rel=1e-12)
+    assert tiny["loop", "heat_in_w"][0] == pytest.approx(heat_w(tiny).sum(), rel=1e-3)
+    assert tiny["loop", "heat_out_w"][0] == pytest.approx(tiny["loop", "heat_in_w"][0], rel=1e-3)
+
+
+@pytest.mark.parametrize(("dry_c", "expected_c"), [(-10.0, 25.0), (22.0, 30.0), (27.0, 35.0)])
+def test_the_supply_settles_at_eight_kelvin_above_the_air_between_its_limits(dry_c, expected_c):
+    tiny = Tiny()
+    tiny.weather(temp_c=dry_c, wet_bulb_c=dry_c - 8.0)
+    tiny["row", "idle_w"][:] = tiny["row", "racks"] * 100e3
+    assert settled(tiny, 20.0)["loop", "supply_c"][0] == pytest.approx(expected_c, abs=1.5)
+
+
+def test_wet_pads_cool_the_air_and_cost_water():
+    dry, wet = Tiny(), Tiny()
+    for tiny in (dry, wet):
+        tiny.weather(temp_c=39.0, wet_bulb_c=20.0)
+        tiny["row", "idle_w"][:] = tiny["row", "racks"] * 120e3
+    dry["loop", "water"][:] = 0.0
+    settled(dry), settled(wet)
+    assert wet["loop", "supply_c"][0] < dry["loop", "supply_c"][0] - 3.0
+    assert dry["loop", "water_kg_s"][0] == 0.0
+    air_w_k = wet["loop", "banks_on"][0] * wet["loop", "bank_air_w_k"][0] * wet["loop", "fan"][0]
+    assert wet["loop", "water_kg_s"][0] == pytest.approx(0.8 * 19.0 * air_w_k / 2.43e6, rel=1e-9)
+
+
+def test_fans_and_pumps_draw_with_the_cube_of_their_speed():
+    tiny = settled(Tiny())
+    column = {name: float(tiny["loop", name][0]) for name in ("fan", "banks_on", "bank_fan_w", "flow", "pump_w")}
+    assert tiny["loop", "fans_w"][0] == pytest.approx(column["banks_on"] * column["bank_fan_w"] * column["fan"] ** 3)
+    speed = column["flow"] * 4 / 5  # five pumps share the flow of four
+    assert tiny["loop", "pumps_w"][0] == pytest.approx(5 * column["pump_w"] * speed**3)
+
+
+def test_a_stopped_plant_lets_its_water_warm_as_its_heat_capacity_says():
+    # 10 l/kW of water: 41.8 kJ/K per kW, 0.024 K/s at full load (PHYSICS §4.2); with glycol 39 kJ/K
+    tiny = Tiny()
+    tiny["row", "idle_w"][:] = tiny["row", "racks"] * 125e3
+    settled(tiny, 2.0)
+    tiny["loop", "banks_in_service"][:] = 0.0
+    start, spent_j = (tiny["loop", "return_c"] + tiny["loop", "supply_c"])[0] / 2, 0.0
+    for _ in range(120):
+        tiny.step(1.0)
+        spent_j += tiny["row", "heat_j"].sum() - tiny["loop", "heat_out_w"][0]
+    rise = (tiny["loop", "return_c"] + tiny["loop", "supply_c"])[0] / 2 - start
+    assert rise * 10.0 * 35e3 * 3900.0 == pytest.approx(spent_j, rel=1e-6)
+    assert rise / 120.0 == pytest.approx(0.024, rel=0.35)
+
+
+# ---------------------------------------------------------------------- the size of the step
+
+
+def after(h_s: float, total_s: float = 480.0) -> np.ndarray:
+    """Temperatures of a hall whose load jumped, after eight minutes in steps of ``h_s``."""
+    tiny = Tiny()
+    tiny["row", "idle_w"][:] = tiny["row", "racks"] * 60e3
+    settled(tiny, 3.0)
+    tiny["row", "idle_w"][:] = tiny["row", "racks"] * 110e3
+    for _ in range(round(total_s / h_s)):
+        tiny.step(h_s)
+    return np.concatenate([tiny["row", "die_c"], tiny["loop", "supply_c"], tiny["loop", "return_c"]])
+
+
+def test_halving_the_step_halves_the_error_at_least():
+    # rows and loop exchange heat once a step, so the order is one; measured 0.9 from 60 s to 7.5 s
+    exact = after(0.5)
+    errors = [np.abs(after(h_s) - exact).max() for h_s in (60.0, 30.0, 15.0, 7.5)]
+    order = np.log2(errors[0] / errors[-1]) / 3
+    assert errors == sorted(errors, reverse=True)
+    assert errors[0] < 1.0
+    assert order > 0.75, errors

@@ -1,0 +1,82 @@
+"""Heat and cells in plain NumPy and SciPy: what the kernels of ext/ are compared with.
+
+Where a textbook has the formula, it is written as the textbook has it; linear systems go through the matrix
+exponential of SciPy and integrals through its quadrature, so nothing is shared with the kernels.
+"""
+
+import math
+
+import numpy as np
+from scipy.integrate import quad_vec
+from scipy.linalg import expm
+
+
+def linear_step(a: np.ndarray, b: np.ndarray, x: np.ndarray, h_s: float) -> np.ndarray:
+    """x(h) of x' = a x + b."""
+    n = len(b)
+    big = np.zeros((n + 1, n + 1))
+    big[:n, :n], big[:n, n] = a, b
+    return (expm(big * h_s) @ np.append(x, 1.0))[:n]
+
+
+def linear_integral(a: np.ndarray, b: np.ndarray, x: np.ndarray, h_s: float) -> np.ndarray:
+    """Integral of x over [0, h], by quadrature over the matrix exponential."""
+    return quad_vec(lambda t: linear_step(a, b, x, t), 0.0, h_s, epsrel=1e-11, epsabs=1e-12)[0]
+
+
+def container(c_cell, c_cool, g, g_ambient, heat_w, chilled_w, ambient_c) -> tuple[np.ndarray, np.ndarray]:
+    """Matrix and input of a battery container: cells lose heat to the coolant and to the air around."""
+    a = np.array([[-(g + g_ambient) / c_cell, g / c_cell], [g / c_cool, -g / c_cool]])
+    return a, np.array([(heat_w + g_ambient * ambient_c) / c_cell, -chilled_w / c_cool])
+
+
+def row(c_die, c_tcs, g_die, ge, heat_w, fws_c) -> tuple[np.ndarray, np.ndarray]:
+    """Matrix and input of a row group: dies give to the coolant, the coolant to the facility water."""
+    a = np.array([[-g_die / c_die, g_die / c_die], [g_die / c_tcs, -(g_die + ge) / c_tcs]])
+    return a, np.array([heat_w / c_die, ge * fws_c / c_tcs])
+
+
+def loop(c_return, c_supply, water_w_k, g, heat_w, inlet_c) -> tuple[np.ndarray, np.ndarray]:
+    """Matrix and input of a facility loop: supply takes the heat, returns, and is cooled against ``inlet_c``."""
+    gamma = g / water_w_k
+    a = water_w_k * np.array([[-1.0 / c_return, 1.0 / c_return], [(1.0 - gamma) / c_supply, -1.0 / c_supply]])
+    return a, np.array([heat_w / c_return, g * inlet_c / c_supply])
+
+
+def counter_flow(ntu: float, cr: float) -> float:
+    """Effectiveness of a counter-flow exchanger (Incropera, Fundamentals of Heat and Mass Transfer, eq. 11.29)."""
+    if cr == 1.0:
+        return ntu / (1.0 + ntu)
+    e = math.exp(-ntu * (1.0 - cr))
+    return (1.0 - e) / (1.0 - cr * e)
+
+
+def cdu_conductance(ua_w_k: float, tcs_w_k: float, fws_w_k: float, tcs_share: float, fws_share: float) -> float:
+    """W/K from the coolant's mean temperature to the facility water's inlet, both flows given as shares of design.
+
+    The films of both sides follow their flow with the power 0.8 and lie in series, equal at design.
+    """
+    films = 1.0 / (0.5 / tcs_share**0.8 + 0.5 / fws_share**0.8)
+    hot, cold = tcs_w_k * tcs_share, fws_w_k * fws_share
+    low = min(hot, cold)
+    inlet = low * counter_flow(ua_w_k * films / low, low / max(hot, cold))
+    return inlet / (1.0 - 0.5 * inlet / hot)  # from the hot inlet to the mean: half the coolant's rise less
+
+
+def dry_cooler(ua_w_k: float, air_w_k: float, water_w_k: float) -> float:
+    """Conductance of a cross-flow cooler, both fluids unmixed, W/K (Incropera, eq. 11.32)."""
+    low = min(air_w_k, water_w_k)
+    cr, ntu = low / max(air_w_k, water_w_k), ua_w_k / low
+    return low * (1.0 - math.exp(ntu**0.22 / cr * (math.exp(-cr * ntu**0.78) - 1.0)))
+
+
+def psu_input_w(dc_w: np.ndarray, rated_w: np.ndarray, c0: np.ndarray, c1: np.ndarray, c2: np.ndarray) -> np.ndarray:
+    """Power into a shelf that gives ``dc_w``."""
+    x = dc_w / rated_w
+    return dc_w + rated_w * (c0 + c1 * x + c2 * x * x)
+
+
+def cell_current_a(power_w: np.ndarray, emf_v: np.ndarray, r_ohm: np.ndarray) -> np.ndarray:
+    """Current at which a cell gives ``power_w`` at its terminals: the smaller root of r·i² − e·i + p = 0."""
+    roots = [np.roots([r, -e, p]) for p, e, r in zip(power_w, emf_v, r_ohm, strict=True)]
+    return np.array([min(pair.real, key=abs) for pair in roots])
