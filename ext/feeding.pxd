@@ -28,13 +28,14 @@ cdef inline void find_feeds(RowTable* t, const f64* board_alive) noexcept nogil:
 
 
 cdef inline void draw_rows(i64 n, f64 h_s, f64_cr fed, f64_cr demand_w, f64_cr commissioned, f64_cr tripped,
-                           f64_cr pump_share, f64_cr cdu_pump_w, f64_cr bbu_full_j, f64_cr bbu_charge_w, f64_cr bbu_j,
+                           f64_cr idle_w, f64_cr pump_share, f64_cr cdu_pump_w, f64_cr bbu_full_j, f64_cr bbu_charge_w, f64_cr bbu_j,
                            f64_r pump_draw_w, f64_r bbu_w, f64_r p_w, f64_r run_w, f64_r unserved_w, f64_r board_w,
                            f64_r pump_on) noexcept nogil:
     """Power of racks, pumps and rack batteries over the next ``h_s`` seconds.
 
     Fed, a row recharges its batteries; unfed, they carry racks and CDU pump for as long as they have energy. ``bbu_w``
-    is positive out of the batteries, ``p_w`` what enters the racks from the boards.
+    is positive out of the batteries, ``p_w`` what enters the racks from the boards. A stopped row without supply counts
+    as unserved with its idle power: the jobs it would carry are elsewhere or wait.
     """
     cdef i64 i
     cdef f64 on, pump, charge, given
@@ -47,7 +48,7 @@ cdef inline void draw_rows(i64 n, f64 h_s, f64_cr fed, f64_cr demand_w, f64_cr c
         bbu_w[i] = given - charge
         p_w[i] = (demand_w[i] + charge) * on
         run_w[i] = demand_w[i] if on > 0.5 else min_(demand_w[i], given)
-        unserved_w[i] = demand_w[i] - run_w[i]
+        unserved_w[i] = demand_w[i] - run_w[i] + idle_w[i] * commissioned[i] * tripped[i] * (1.0 - on)
         board_w[i] = (demand_w[i] + charge + pump) * on
         pump_draw_w[i] = pump * on
         pump_on[i] = 1.0 if (on + given) * pump_share[i] * commissioned[i] > 0.0 else 0.0

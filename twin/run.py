@@ -161,15 +161,21 @@ class Run:
     def __enter__(self) -> Run:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._end("closed before the end" if error is None else f"{type(error).__name__}: {error}")
 
     def close(self) -> None:
-        """Let go of everything; results already taken stay readable."""
+        """Let go of everything; what has been simulated stays readable."""
+        self._end("closed before the end")
+
+    def _end(self, reason: str) -> None:
         if not self._closed:
             self._closed = True
             if self._results is None:
-                self._recorder.abort("closed before the end")
+                self.engine.drain(self._recorder)
+                self.world.collect_jobs()
+                self._recorder.settle(self.world.plant.now_ms)
+                self._recorder.abort(reason)
 
     @property
     def now(self) -> pd.Timestamp:

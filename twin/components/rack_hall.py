@@ -303,7 +303,7 @@ class RackHall(Component, kind="rack_hall"):
             world.put(Place("row", "tripped", row), 1.0)
             lost += len(world.lose_row(row))
             me.data["stopped"][str(row)] = what
-        text = f"{self._rows_text(new, world)} stopped: {why}; {lost} job{"" if lost == 1 else "s"} lost"
+        text = f"{self._rows_text(new, world)} stopped: {why}; {lost} job{'' if lost == 1 else 's'} lost"
         seq = world.emit("stop", self.name, text, priority=1, value=value, cause=cause)
         world.stand(self.name, seq)
         me.task("restart", world.now + RESTART_MS)

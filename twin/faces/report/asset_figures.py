@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 
-from twin.faces.report.canvas import Canvas, Figure, Label, by_day, missing, room
+from twin.faces.report.canvas import Canvas, Figure, Label, by_day, curve, dashed, missing, room
 from twin.faces.report.causes import Event
 from twin.faces.report.gather import DIE, SUPPLY, TRANSFORMERS, Array, Facts, Times
 from twin.faces.report.lead import hours_above, peak_of
-from twin.faces.report.pack import column, exact_column, times
+from twin.faces.report.pack import column, times
 from twin.faces.report.words import count_word, duration, number, percent, safe, sentence
 from twin.quantities import MS_PER_HOUR, MS_PER_MIN
 
@@ -19,6 +20,9 @@ _OUT_KINDS = ("open", "trip", "fail")
 _SCALE = (
     (0.0, "$heat0"), (0.8333, "$heat1"), (0.8334, "$p2"), (0.9166, "$p2"), (0.9167, "$p1"), (1.0, "$p1"),
 )  # fmt: skip
+_BAR = {
+    "thickness": 8, "len": 1, "tickvals": [0, 50, 100, 110], "outlinewidth": 0, "x": 1.02, "tickfont": {"size": 11},
+}  # fmt: skip
 """Grey to the rating, then the colours of priority 2 above 100 % and 1 above 110 %, of a scale to 120 %."""
 
 
@@ -30,22 +34,20 @@ def transformers(facts: Facts, events: list[Event]) -> Figure:
     names.sort(key=lambda name: int("0" + "".join(re.findall(r"\d", name))))
     assets = [name.rpartition(".")[0] for name in names]
     t_ms, block = _columns(facts.high.t_ms, np.stack([facts.high[name] for name in names]))
-    notes = []
+    canvas = Canvas(facts, 0, 1, height=70 + 22 * len(names), half=False, top=4)
+    canvas.annotations = []
     for row, asset in enumerate(assets):
         for begin, end in _out_of_service(asset, events, facts.end_ms):
             block[row, (t_ms >= begin) & (t_ms + MS_PER_HOUR <= end)] = np.nan
             if end - begin > 0.12 * facts.horizon_ms:
-                notes.append({"x": facts.clock.origin_ms + (begin + end) // 2, "y": safe(asset), "showarrow": False,
-                              "text": f"out of service {duration(end - begin)}", "font": {"color": "$ink3", "size": 11}})  # fmt: skip
-    canvas = Canvas(facts, 0, 1, height=70 + 22 * len(names), half=False, top=4)
-    heat = {
-        "type": "heatmap", "x": times(t_ms, canvas.origin_ms), "y": [safe(asset) for asset in assets], "z": column(100 * block),
-        "zmin": 0, "zmax": 120, "ygap": 2, "colorscale": [list(stop) for stop in _SCALE], "name": "loading, %",
-        "colorbar": {"thickness": 8, "len": 1, "tickvals": [0, 50, 100, 110], "outlinewidth": 0, "x": 1.02, "tickfont": {"size": 11}},
+                middle, text = canvas.origin_ms + (begin + end) // 2, f"out of service {duration(end - begin)}"
+                canvas.note(middle, safe(asset), text, font={"color": "$ink3", "size": 11})
+    canvas.traces.append({
+        "type": "heatmap", "name": "loading, %", "x": times(np.append(t_ms, facts.end_ms), canvas.origin_ms),
+        "y": [safe(asset) for asset in assets], "z": column(100 * block), "zmin": 0, "zmax": 120, "ygap": 2,
+        "colorscale": [list(stop) for stop in _SCALE], "colorbar": _BAR,
         "hovertemplate": "%{y} %{z:.0f} %<br>%{x}<extra></extra>",
-    }  # fmt: skip
-    canvas.traces.append(heat)
-    canvas.annotations = notes
+    })  # fmt: skip
     figure = canvas.figure("loading", _loading_title(facts, names), hovermode="closest")
     figure.layout["yaxis"] = {"autorange": "reversed", "tickfont": {"size": 12}, "type": "category"}
     return figure
@@ -121,7 +123,7 @@ def _band_figure(facts: Facts, key: str, pattern: str, what: str, limit: float |
         labels.append(Label(float(low[-1]), "all halls", "$ink3"))
     if limit is not None:
         canvas.limit(limit)
-        labels.append(Label(limit, f"{limit_name} {limit:g}", "$p1"))
+        labels.append(Label(limit, f"{limit_name} {limit:g}", "$p1", limit=True))
     canvas.ends(labels)
     return canvas.figure(key, _band_title(facts, what, worst, peak[1], limit, limit_name))
 
@@ -133,7 +135,8 @@ def _band_title(facts: Facts, what: str, worst: str, value: float, limit: float 
     if value < limit:
         of = "throttling" if limit_name == "throttle" else "the limit"
         return f"{what}, {many}: {asset} came within {number(limit - value, 1)} K of {of}"
-    return f"{what}, {many}: {asset} came to {number(value, 1)} °C and was at or above {limit:g} °C in {hours_above(facts, worst, np.nextafter(np.float32(limit), np.float32(0)))}"
+    hours = hours_above(facts, worst, limit, or_at=True)
+    return f"{what}, {many}: {asset} came to {number(value, 1)} °C and was at or above {limit:g} °C in {hours}"
 
 
 # Waiting ------------------------------------------------------------------------------------------------------------
@@ -146,31 +149,35 @@ def waiting(facts: Facts) -> Figure:
     if len(wait) == 0:
         return Figure(name, title, missing="No job started in this run, so there is no wait to draw.")
     if wait[-1] < 1.0 / 60.0:
-        return Figure(
-            name,
-            title,
-            missing=f"None of the {number(len(wait))} jobs that started had to wait: there were free GPUs for each at once.",
-        )
+        none = f"None of the {number(len(wait))} jobs that started had to wait: there were free GPUs for each at once."
+        return Figure(name, title, missing=none)
     low, high = 0.1, max(float(wait[-1]), 1.0)
     x = np.geomspace(low, high, 240)
-    y = 100.0 * np.searchsorted(wait, x, side="right") / len(wait)
-    line = {"type": "scatter", "mode": "lines", "name": "% of jobs", "x": exact_column(x), "y": column(y),
-            "line": {"color": "$ink", "width": 1.8}, "hovertemplate": "%{y:.1f} % within %{x:.1f} min<extra></extra>"}  # fmt: skip
-    ticks = [(v, t) for v, t in _WAIT_TICKS if v <= high]
-    shapes = []
-    for share in (50, 90):
-        at = float(np.quantile(wait, share / 100.0))
-        if at > low:
-            dots = {"color": "$ink3", "width": 1, "dash": "dot"}
-            shapes += [{"type": "line", "x0": low, "x1": at, "y0": share, "y1": share, "line": dots},
-                       {"type": "line", "x0": at, "x1": at, "y0": 0, "y1": share, "line": dots}]  # fmt: skip
+    line = curve(
+        "% of jobs", x, 100.0 * np.searchsorted(wait, x, side="right") / len(wait), "%{y:.1f} % within %{x:.1f} min"
+    )
+    ticks = [(minutes, text) for minutes, text in _WAIT_TICKS if minutes <= high]
     layout = {
-        "margin": {"l": 50, "r": 20, "t": 8, "b": 40}, "hovermode": "closest", "shapes": shapes,
+        "margin": {"l": 50, "r": 20, "t": 8, "b": 40}, "hovermode": "closest", "shapes": _read_off(wait, low),
         "xaxis": {"type": "log", "range": [np.log10(low), np.log10(high)], "title": {"text": "wait", "standoff": 4},
-                  "tickvals": [v for v, _ in ticks], "ticktext": [t for _, t in ticks]},
+                  "tickvals": [minutes for minutes, _ in ticks], "ticktext": [text for _, text in ticks]},
         "yaxis": {"title": {"text": "% of jobs", "standoff": 2}, "range": [0, 101], "nticks": 6},
     }  # fmt: skip
     return Figure(name, _waiting_title(wait), 250, [line], layout)
+
+
+def _read_off(wait_min: Array, low: float) -> list[dict[str, Any]]:
+    """Dotted lines at half of the jobs and at nine in ten."""
+    shapes: list[dict[str, Any]] = []
+    for share in (50, 90):
+        at = float(np.quantile(wait_min, share / 100.0))
+        if at > low:
+            both = {"type": "line", "line": dashed("$ink3", "dot")}
+            shapes += [
+                {**both, "x0": low, "x1": at, "y0": share, "y1": share},
+                {**both, "x0": at, "x1": at, "y0": 0, "y1": share},
+            ]
+    return shapes
 
 
 _WAIT_TICKS = (
@@ -182,6 +189,7 @@ def _waiting_title(wait_min: Array) -> str:
     half, most = (float(np.quantile(wait_min, share)) for share in (0.5, 0.9))
     at_once = float(np.searchsorted(wait_min, 0.1, side="right")) / len(wait_min)
     if most <= 0.1:
-        return f"{percent(at_once)} of the jobs started at once, the last after {duration(float(wait_min[-1]) * MS_PER_MIN)}"
+        last = duration(float(wait_min[-1]) * MS_PER_MIN)
+        return f"{percent(at_once)} of the jobs started at once, the last after {last}"
     first = "at once" if half <= 0.1 else f"within {duration(half * MS_PER_MIN)}"
     return sentence(f"half of the jobs started {first}, nine in ten within {duration(most * MS_PER_MIN)}")

@@ -99,5 +99,5 @@ def _speed(facts: Facts) -> list[Audit]:
     rate, memory = speed.get("simulated_s_per_cpu_s"), speed.get("peak_rss_mb")
     if rate is None:
         return []
-    note = f"peak memory {number(memory)} MB" if memory else ""
-    return [Audit("Speed", f"{number(round(rate, -2))} simulated s per CPU s", note)]
+    note = f"; peak memory {number(memory)} MB" if memory else ""
+    return [Audit("Speed", number(round(rate, -2)), f"simulated s per CPU s{note}")]

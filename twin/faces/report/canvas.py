@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from twin.faces.report.gather import Array, Facts, Times
-from twin.faces.report.pack import column, thinned, times
+from twin.faces.report.pack import column, exact_column, thinned, times
 from twin.faces.report.words import safe
 from twin.quantities import MS_PER_DAY, MS_PER_HOUR
 
@@ -20,9 +20,10 @@ _LINE_PX = 15.0
 _FRAME_PX = 48.0
 """Height that margins take from a figure."""
 _TICKS = (
-    (1.6, 3 * MS_PER_HOUR, "%H:%M\n%m-%d"), (4.5, 6 * MS_PER_HOUR, "%H:%M\n%m-%d"), (9, 12 * MS_PER_HOUR, "%H:%M\n%m-%d"),
-    (16, MS_PER_DAY, "%m-%d\n%Y"), (45, 4 * MS_PER_DAY, "%m-%d\n%Y"), (130, 14 * MS_PER_DAY, "%m-%d\n%Y"), (240, "M1", "%b\n%Y"),
-    (800, "M2", "%b\n%Y"), (1500, "M3", "%b\n%Y"), (4000, "M12", "%Y"),
+    (1.6, 3 * MS_PER_HOUR, "%H:%M\n%m-%d"), (4.5, 6 * MS_PER_HOUR, "%H:%M\n%m-%d"),
+    (9, 12 * MS_PER_HOUR, "%H:%M\n%m-%d"), (16, MS_PER_DAY, "%m-%d\n%Y"), (45, 4 * MS_PER_DAY, "%m-%d\n%Y"),
+    (130, 14 * MS_PER_DAY, "%m-%d\n%Y"), (240, "M1", "%b\n%Y"), (800, "M2", "%b\n%Y"), (1500, "M3", "%b\n%Y"),
+    (4000, "M12", "%Y"),
 )  # fmt: skip
 """Up to so many days: distance of the ticks and their text."""
 
@@ -37,6 +38,8 @@ class Figure:
     height: int = 250
     traces: list[Trace] = field(default_factory=list)
     layout: dict[str, Any] = field(default_factory=dict)
+    csv: str = ""
+    """What the data button gives, where it is not what plotly draws."""
     missing: str = ""
     """HTML that stands in the figure's place where it has nothing to show."""
 
@@ -49,8 +52,8 @@ def missing(name: str, title: str, *channels: str) -> Figure:
     """A figure whose channels the run does not have."""
     names = " and ".join(f"<code>{safe(channel)}</code>" for channel in channels)
     text = (
-        f"Not recorded: this run has no {names}. Every channel of the site is recorded by the hour, so there is no such "
-        f"asset in the scenario; <code>twin describe</code> lists what there is."
+        f"Not recorded: this run has no {names}. Every channel of the site is recorded by the hour, so there is no "
+        f"such asset in the scenario; <code>twin describe</code> lists what there is."
     )
     return Figure(name, title, missing=text)
 
@@ -62,6 +65,8 @@ class Label:
     y: float
     text: str
     colour: str = "$ink"
+    limit: bool = False
+    """A limit goes on where a run ended before its time."""
 
 
 class Canvas:
@@ -86,15 +91,15 @@ class Canvas:
         """Shade what the run did not reach: the axis keeps its full length."""
         x0, x1 = self.origin_ms + self.facts.end_ms, self.end_x
         self.shapes.append({
-            "type": "rect", "x0": x0, "x1": x1, "yref": "paper", "y0": 0, "y1": 1, "fillcolor": "$well", "line": {"width": 0},
-            "layer": "below",
+            "type": "rect", "x0": x0, "x1": x1, "yref": "paper", "y0": 0, "y1": 1, "fillcolor": "$well",
+            "line": {"width": 0}, "layer": "below",
         })  # fmt: skip
         if x1 - x0 > 0.12 * self.facts.horizon_ms:
             self.note(x0 + (x1 - x0) // 2, self.low + 0.5 * (self.high - self.low), "no results", "$ink3")
 
     # ------------------------------------------------------------------ marks
 
-    def note(self, x: float, y: float, text: str, colour: str = "$ink", **more: Any) -> None:
+    def note(self, x: float, y: float | str, text: str, colour: str = "$ink", **more: Any) -> None:
         """Text at a place."""
         self.annotations.append(
             {"x": x, "y": y, "text": text, "showarrow": False, "font": {"color": colour, "size": 12}, **more}
@@ -149,8 +154,9 @@ class Canvas:
             places[i] = min(places[i], top)
             top = places[i] - _LINE_PX
         for label, place in zip(order, places, strict=True):
-            shift = {"xanchor": "left", "xshift": 5, "xref": "paper"}
-            self.note(1, place * per_px, safe(label.text), label.colour, **shift)
+            end_ms = self.facts.horizon_ms if label.limit else self.facts.end_ms
+            text = safe(label.text)
+            self.note(self.origin_ms + end_ms, place * per_px, text, label.colour, xanchor="left", xshift=5)
 
     # ------------------------------------------------------------------ the figure
 
@@ -185,6 +191,19 @@ def _extreme(t_ms: Times, values: Array, pick: np.ufunc, most: int = 1000) -> tu
         return t_ms, values
     edges = np.linspace(0, len(values), most + 1).astype(np.int64)[:-1]
     return t_ms[edges], np.asarray(pick.reduceat(values, edges), dtype=np.float64)
+
+
+def curve(name: str, x: Array, y: Array, hover: str) -> Trace:
+    """A line over anything but time."""
+    return {
+        "type": "scatter", "mode": "lines", "name": name, "x": exact_column(x), "y": column(y),
+        "line": {"color": "$ink", "width": 1.8}, "hovertemplate": f"{hover}<extra></extra>",
+    }  # fmt: skip
+
+
+def dashed(colour: str, dash: str = "dash") -> dict[str, Any]:
+    """The look of a thin line that is not data."""
+    return {"color": colour, "width": 1, "dash": dash}
 
 
 def room(*values: float | None, least: float = 1.0, share: float = 0.08) -> tuple[float, float]:

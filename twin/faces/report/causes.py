@@ -29,6 +29,8 @@ _OF_UNITS = ("fault",)
 _BY_HAND = ("open", "close", "trip", "fail", "set", "derate", "de-energised", "blackout", "commission")
 """Kinds that tell a story each: they share a row only within a minute."""
 _UNITS = {"throttle": "°C", "overload": "%", "undervoltage": "pu", "overvoltage": "pu", "derate": "%"}
+LOW_IS_WORSE = ("undervoltage", "derate")
+"""Kinds whose value is the worse the lower it is."""
 ATTENTION = (1, 2)
 _LOWEST = 9
 
@@ -92,9 +94,25 @@ class Fold:
         return KIND_WORDS.get(self.first.kind, self.first.kind) + why
 
     @property
+    def repeated(self) -> bool:
+        """Whether the same happened to one of them again and again."""
+        span_ms = self.events[-1].t_ms - self.first.t_ms
+        return span_ms > MS_PER_MIN and len(self.events) > len({event.asset for event in self.events})
+
+    @property
+    def worst(self) -> Event:
+        """The event with the worst value; the first where they have none."""
+        known = [event for event in self.events if event.value is not None]
+        sign = -1.0 if self.first.kind in LOW_IS_WORSE else 1.0
+        return max(known, key=lambda event: sign * (event.value or 0.0), default=self.first)
+
+    @property
     def short(self) -> str:
-        """Who and what, for a flag."""
-        return f"{self.assets} {KIND_WORDS.get(self.first.kind, self.first.kind)}"
+        """Who and what, for a flag; only what and how often, where there are many."""
+        what = KIND_WORDS.get(self.first.kind, self.first.kind)
+        many = " and " in self.assets
+        times = f" ×{len(self.events)}" if many or self.repeated else ""
+        return what + times if many else f"{self.assets} {what}{times}"
 
     @property
     def lasted_ms(self) -> int | None:

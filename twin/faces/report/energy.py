@@ -121,6 +121,14 @@ class Energy:
             "curtailed": _ratio(known.get("curtailed", 0.0), available),
         }
 
+    def kept(self, rule: str) -> bool | None:
+        """Whether a share keeps its rule; None where there is no rule or no share."""
+        share = self.shares.get(rule)
+        if share is None or rule not in RULES:
+            return None
+        limit, relation = RULES[rule]
+        return share >= limit if relation == "at least" else share <= limit
+
     @property
     def pue(self) -> float | None:
         """Load over IT."""

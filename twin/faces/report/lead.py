@@ -13,7 +13,7 @@ from twin.faces.report.words import (
     THIN,
     count_word,
     digits_to_tell,
-    duration,
+    hours_text,
     listed,
     number,
     percent,
@@ -56,7 +56,7 @@ def lead(facts: Facts, energy: Energy, events: list[Event]) -> str:
     """HTML of the first paragraph."""
     words = []
     if not facts.complete:
-        until = f"{facts.clock.short(facts.end_ms)} of {facts.clock.short(facts.horizon_ms)}"
+        until = f"{_time(facts, facts.end_ms)}, before {_time(facts, facts.horizon_ms)}"
         words.append(f"<b>Incomplete: the results end at {until}.</b>")
     if facts.verdicts:
         words.append(f"<b>{_count_met(facts)}</b>")
@@ -64,7 +64,8 @@ def lead(facts: Facts, energy: Energy, events: list[Event]) -> str:
         words += [_missed(each, facts, events) for each in missed[:_TOLD]]
         if len(missed) > _TOLD:
             words.append(f"{sentence(count_word(len(missed) - _TOLD))} more in the table.")
-    return " ".join([*words, _in_sum(facts, energy, events)])
+    summed = _in_sum(energy)
+    return " ".join([*words, summed if words else f"<b>{summed}</b>", _attention(facts, events)])
 
 
 def _count_met(facts: Facts) -> str:
@@ -88,12 +89,15 @@ def _missed(each: Verdict, facts: Facts, events: list[Event]) -> str:
     verb = "reached" if each.relation in ("below", "at_most") else "fell to"
     asked = f"{RELATION_WORDS[each.relation]} {with_unit(each.limit, unit, digits)}"
     at_ms = time_ms(each, facts)
-    when = "" if at_ms is None else f" at {facts.clock.short(at_ms)}"
+    when = "" if at_ms is None else f" on {_time(facts, at_ms)}"
     name = f"{safe(each.title)}: " if each.title else ""
     why = _why(channel, at_ms, facts, events)
-    return (
-        f"{name}<code>{safe(channel)}</code> {verb} {with_unit(each.observed, unit, digits)}{when}, asked {asked}{why}."
-    )
+    observed = with_unit(each.observed, unit, digits)
+    return f"{name}<code>{safe(channel)}</code> {verb} {observed}{when}{why}; asked for was {asked}."
+
+
+def _time(facts: Facts, t_ms: int) -> str:
+    return f'<span class="nb">{facts.clock.short(t_ms)}</span>'
 
 
 def time_ms(each: Verdict, facts: Facts) -> int | None:
@@ -116,24 +120,22 @@ def _why(channel: str, at_ms: int | None, facts: Facts, events: list[Event]) -> 
     root = root_of(known[-1], {event.seq: event for event in events})
     if root.asset == asset:
         return ""
-    return (
-        f", because {safe(root.asset)} {safe(KIND_WORDS.get(root.kind, root.text))} at {facts.clock.short(root.t_ms)}"
-    )
+    return f", because {safe(root.asset)} {safe(KIND_WORDS.get(root.kind, root.text))} on {_time(facts, root.t_ms)}"
 
 
-def _in_sum(facts: Facts, energy: Energy, events: list[Event]) -> str:
-    """The run in two sentences, whatever was expected of it."""
+def _in_sum(energy: Energy) -> str:
+    """The run in a sentence, whatever was expected of it."""
     unserved = energy.total.get("unserved")
-    served = "" if unserved is None else (
-        "No load was left unserved" if unserved <= 0.0 else f"{with_unit(unserved, 'MWh')} of load were not served"
-    )  # fmt: skip
+    served = ""
+    if unserved is not None:
+        missed = THIN.join(_not_served(unserved))
+        served = "no load was left unserved" if unserved <= 0.0 else f"{missed} of load were not served"
     shares, said = energy.shares, [served] if served else []
     if shares.get("green_load") is not None:
         said.append(f"solar power carried {percent(shares['green_load'])} of the load")
     if (shares.get("curtailed") or 0.0) >= 0.005:
         said.append(f"{percent(shares['curtailed'])} of what the sun offered was curtailed")
-    text = sentence(listed(said)) + "." if said else ""
-    return f"{text} {_attention(facts, events)}".strip()
+    return sentence(listed(said)) + "." if said else ""
 
 
 def _attention(facts: Facts, events: list[Event]) -> str:
@@ -142,7 +144,7 @@ def _attention(facts: Facts, events: list[Event]) -> str:
         return f"Nothing in {span_text(facts)} asked for attention."
     now = sum(event.priority == 1 for event in urgent)
     ask = "asks" if len(urgent) == 1 else "ask"
-    at_once = f", {count_word(now)} of them at once" if now else ""
+    at_once = f", {count_word(now)} of them of priority{THIN}1" if now else ""
     return f"{plural(len(urgent), 'event')} in {span_text(facts)} {ask} for attention{at_once}."
 
 
@@ -151,10 +153,9 @@ def _attention(facts: Facts, events: list[Event]) -> str:
 
 def tiles(facts: Facts, energy: Energy) -> list[Tile]:
     """The line of numbers."""
-    shares = energy.shares
     return [
-        _rule_tile("Solar share of load", shares.get("green_load"), "green_load"),
-        _rule_tile("Solar used on site", shares.get("self_use"), "self_use"),
+        _rule_tile("Solar share of load", energy, "green_load"),
+        _rule_tile("Solar used on site", energy, "self_use"),
         _curtailed(facts, energy),
         _pue(facts, energy),
         _gpu_hours(facts),
@@ -164,24 +165,22 @@ def tiles(facts: Facts, energy: Energy) -> list[Tile]:
     ]
 
 
-def _rule_tile(label: str, share: float | None, rule: str) -> Tile:
+def _rule_tile(label: str, energy: Energy, rule: str) -> Tile:
+    share = energy.shares.get(rule)
+    return Tile(label, number(None if share is None else 100 * share, 1), "%", f"rule: {rule_text(energy, rule)}")
+
+
+def rule_text(energy: Energy, rule: str) -> str:
+    """What the rule asks of a share, and whether that is kept: ``at least 30 %, kept``."""
     limit, relation = RULES[rule]
-    return Tile(
-        label,
-        number(None if share is None else 100 * share, 1),
-        "%",
-        f"{relation} {limit:.0%} by rule".replace("%", " %"),
-    )
+    kept = {True: ", kept", False: ", not kept", None: ""}[energy.kept(rule)]
+    return f"{relation} {percent(limit)}{kept}"
 
 
 def _curtailed(facts: Facts, energy: Energy) -> Tile:
     share, limit = energy.shares.get("curtailed"), facts.settings.export_limit_mw()
     hours = energy.export_at_limit_h()
-    note = (
-        f"export at its {limit:.0f} MW limit for {number(hours, 1 if hours < 100 else 0)} h"
-        if limit and hours
-        else "of the available"
-    )
+    note = f"export at its {limit:.0f} MW limit for {hours_text(hours)}" if limit and hours else "of the available"
     return Tile("Curtailed", number(None if share is None else 100 * share, 1), "%", note)
 
 
@@ -201,15 +200,23 @@ def gpu_hours(facts: Facts) -> tuple[float, float]:
 
 def _gpu_hours(facts: Facts) -> Tile:
     delivered, lost = gpu_hours(facts)
-    scale, unit = (1e6, "million") if delivered >= 1e6 else (1e3, "thousand") if delivered >= 1e4 else (1.0, "")
+    sizes = ((1e9, "billion"), (1e6, "million"), (1e4, "thousand"))
+    size, unit = next(((size, name) for size, name in sizes if delivered >= size), (1.0, ""))
+    scale = 1e3 if unit == "thousand" else size
     share = percent(lost / delivered, 1) if delivered > 0 else "–"
     return Tile("GPU-h delivered", number(delivered / scale, 2 if scale > 1 else 0), unit, f"{share} lost to restarts")
+
+
+def _not_served(energy_mwh: float) -> tuple[str, str]:
+    """Value and unit; kilowatt-hours where megawatt-hours would show nothing."""
+    return (number(energy_mwh, 1), "MWh") if energy_mwh >= 0.1 else (number(1e3 * energy_mwh, 2), "kWh")
 
 
 def _unserved(energy: Energy) -> Tile:
     unserved = energy.total.get("unserved")
     note = "no value" if unserved is None else "nothing shed" if unserved <= 0.0 else "rack demand that nothing served"
-    return Tile("Load not served", number(unserved, 1), "MWh", note, over=bool(unserved and unserved > 0.0))
+    value, unit = _not_served(unserved) if unserved else (number(unserved, 1), "MWh")
+    return Tile("Load not served", value, unit, note, over=bool(unserved and unserved > 0.0))
 
 
 def _transformers(facts: Facts) -> Tile:
@@ -233,7 +240,8 @@ def peak_of(facts: Facts, pattern: str) -> tuple[str, float, int] | None:
     return names[int(row)], float(block[row, at]), int(facts.high.t_ms[at])
 
 
-def hours_above(facts: Facts, name: str, limit: float) -> str:
-    """In how much of the time a channel was above a limit at some step: ``5 h``."""
-    rows = facts.high
-    return duration(float(rows.length_ms[rows[name] > limit].sum()))
+def hours_above(facts: Facts, name: str, limit: float, *, or_at: bool = False) -> str:
+    """In how many hours a channel was above a limit (or at it) at some step: ``5 h``."""
+    rows, single = facts.high, float(np.float32(limit))  # values are recorded in single precision
+    beyond = rows[name] >= single if or_at else rows[name] > single
+    return f"{number(float(rows.length_ms[beyond].sum()) / MS_PER_HOUR)}{THIN}h"

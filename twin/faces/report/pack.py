@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def _text(data: npt.NDArray[Any]) -> str:
 def unpack(packed: dict[str, Any]) -> Array:
     """What the page reads out of a column; NaN for null."""
     raw = np.frombuffer(base64.b64decode(packed["b"]), dtype="<" + packed["$"])
-    data = raw.astype(np.float64) * packed["s"] + packed["o"]
+    data: Array = raw.astype(np.float64) * packed["s"] + packed["o"]
     if packed["$"] == "i2":
         data[raw == _MISSING] = np.nan
     return data.reshape(packed["n"])
@@ -57,7 +58,7 @@ def thinned(t_ms: npt.NDArray[np.int64], values: Array, most: int = 2000) -> tup
         return t_ms, values
     edges = np.linspace(0, len(values), most // 2 + 1).astype(np.int64)
     keep: list[int] = []
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         part = values[first:last]
         if np.isnan(part).all():
             keep.append(int(first))

@@ -44,7 +44,7 @@ const report = (() => {
 
   function layout(spec, own, place) {
     const tick = { ticks: "outside", ticklen: 4, zeroline: false };
-    const out = Object.assign({ showlegend: false, hovermode: "x unified", paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    const out = Object.assign({ separators: ".\u202f", showlegend: false, hovermode: "x unified", paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: FONT, size: 12, color: colour("$ink3") }, hoverlabel: { bgcolor: colour("$panel"), bordercolor: colour("$line"),
       font: { color: colour("$ink") } } }, own, { height: spec.height });
     out.xaxis = axis(own.xaxis, tick);
@@ -94,7 +94,7 @@ const report = (() => {
     const rows = [];
     if (traces[0].z) {
       rows.push([head, ...traces[0].y].join(","));
-      traces[0].x.forEach((x, i) => rows.push([cell(x, isTime), ...traces[0].z.map((line) => cell(line[i]))].join(",")));
+      traces[0].x.slice(0, traces[0].z[0].length).forEach((x, i) => rows.push([cell(x, isTime), ...traces[0].z.map((line) => cell(line[i]))].join(",")));
       return rows.join("\n") + "\n";
     }
     const groups = new Map(); // traces that share their times share a table
@@ -132,11 +132,13 @@ const report = (() => {
   if (more) more.dataset.text = more.textContent;
 
   const links = [...document.querySelectorAll("#nav a")];
-  addEventListener("scroll", () => {
+  function mark() {
     let at = links[0];
     for (const link of links) if (document.querySelector(link.getAttribute("href")).getBoundingClientRect().top < 160) at = link;
     links.forEach((link) => link.classList.toggle("on", link === at));
-  }, { passive: true });
+  }
+  addEventListener("scroll", mark, { passive: true });
+  mark();
 
   addEventListener("beforeprint", () => setPaper(true));
   addEventListener("afterprint", () => setPaper(false));

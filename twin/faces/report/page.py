@@ -11,13 +11,15 @@ from typing import Any
 from twin.faces.report import tables
 from twin.faces.report.asset_figures import coolant, gpus, transformers, waiting
 from twin.faces.report.audits import broken
+from twin.faces.report.balance import balance
 from twin.faces.report.canvas import Figure
 from twin.faces.report.causes import Event, cause_tree, events_of
 from twin.faces.report.energy import Energy
+from twin.faces.report.event_tables import causes, event_list
 from twin.faces.report.gather import Facts, gather
 from twin.faces.report.lead import lead, span_text, tiles
-from twin.faces.report.power_figures import air, balance, duration_curve, storage, sun
-from twin.faces.report.sankey import sankey
+from twin.faces.report.power_figures import air, duration_curve, storage, sun
+from twin.faces.report.sankey import flows_csv, sankey
 from twin.faces.report.words import safe
 from twin.results import Results
 
@@ -25,6 +27,8 @@ _SECTIONS = (
     ("verdict", "Verdict"), ("happened", "What happened"), ("energy", "Energy"), ("equipment", "Equipment"),
     ("weather", "Weather"), ("work", "Work"), ("events", "Events"), ("trust", "Can I trust it"), ("inputs", "Inputs"),
 )  # fmt: skip
+_MANY = 12
+"""Days or months from which on the table is the longer column."""
 _SHORT = 12
 """Digits of a digest that are shown."""
 
@@ -35,16 +39,26 @@ def page(results: Results) -> str:
     energy, events = Energy(facts), events_of(facts.events)
     tree = cause_tree(events)
     figures = [
-        balance(facts, energy, tree, events), storage(facts), _flows(energy), duration_curve(facts), transformers(facts, events),
-        coolant(facts), gpus(facts), sun(facts), air(facts), waiting(facts),
+        balance(facts, energy, tree, events), storage(facts, half=bool(tree)), _flows(energy), duration_curve(facts),
+        transformers(facts, events), coolant(facts), gpus(facts), sun(facts), air(facts), waiting(facts),
     ]  # fmt: skip
     texts = {
         "css": _asset("tokens.css") + _asset("page.css"), "js": _asset("page.js"), "plotly": _plotly(),
         "figures": _data(facts, energy, figures),
         **_header(facts), **_texts(facts, energy, events),
-        "causes": tables.causes(facts, tree), **{f"fig:{f.name}": _figure(f, i + 1) for i, f in enumerate(figures)},
+        **{f"fig:{f.name}": _figure(f, i + 1) for i, f in enumerate(figures)},
     }  # fmt: skip
+    texts["consequences"] = _consequences(causes(facts, tree), texts["fig:storage"])
     return _filled(_asset("page.html"), texts)
+
+
+def _consequences(tree: str, storage_figure: str) -> str:
+    """The causes beside the storage, which has the whole width where nothing happened."""
+    if not tree:
+        return storage_figure
+    return (
+        f'<div class="cols"><div><h3>Causes, as the run recorded them</h3>{tree}</div><div>{storage_figure}</div></div>'
+    )
 
 
 @cache
@@ -66,8 +80,9 @@ def _filled(template: str, texts: dict[str, str]) -> str:
 
 def _data(facts: Facts, energy: Energy, figures: list[Figure]) -> str:
     """What the script reads, as JSON that cannot end the element it stands in."""
+    csv = {figure.name: figure.csv for figure in figures if figure.csv}
     content = {
-        "zone": facts.clock.zone, "csv": {"energy": tables.energies_csv(energy)},
+        "zone": facts.clock.zone, "csv": {"energy": tables.energies_csv(energy), **csv},
         "figures": {figure.name: figure.spec() for figure in figures if figure.traces and not figure.missing},
     }  # fmt: skip
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain).replace(
@@ -84,7 +99,9 @@ def _flows(energy: Energy) -> Figure:
     unit, scale, digits = tables.energy_scale(energy)
     picture = sankey(energy.total, unit, scale, digits)
     title = f"Where it came from and went, {unit}"
-    return Figure("sankey", title, missing=picture or "No energy was recorded in this run.")
+    if not picture:
+        return Figure("sankey", title, missing="No energy was recorded in this run.")
+    return Figure("sankey", title, missing=picture, csv=flows_csv(energy.total))
 
 
 def _figure(figure: Figure, number: int) -> str:
@@ -94,7 +111,9 @@ def _figure(figure: Figure, number: int) -> str:
         button = f'<button class="data" data-fig="{figure.name}">data</button>'
         label = safe(re.sub(r"<[^>]*>", "", figure.title))
         body = f'<div id="plot-{figure.name}" role="img" aria-label="{label}" style="height:{figure.height}px"></div>'
-    elif not body.startswith("<svg"):
+    elif figure.csv:
+        button = f'<button class="data" data-csv="{figure.name}">data</button>'
+    else:
         body = f'<div class="missing">{body}</div>'
     return f"<figure><figcaption><i>Figure {number}</i><span>{figure.title}</span>{button}</figcaption>{body}</figure>"
 
@@ -124,7 +143,8 @@ def _status(facts: Facts) -> str:
         return f"run complete, ended by order before {facts.clock.full(facts.horizon_ms)}"
     if facts.complete:
         return "run complete"
-    return f"run {safe(facts.results.status)}"
+    reason = facts.manifest.get("reason")
+    return f"run {safe(facts.results.status)}" + (f": {safe(reason)}" if reason else "")
 
 
 def _labels(facts: Facts) -> str:
@@ -147,16 +167,27 @@ def _texts(facts: Facts, energy: Energy, events: list[Event]) -> dict[str, str]:
         "kpis": tables.kpis(tiles(facts, energy)),
         "periods": f"By {'month' if facts.long else 'day'}, {unit}",
         "energies": tables.energies(facts, energy),
-        "shares": tables.shares(energy),
+        **dict(zip(("sharesleft", "sharesright"), _shares(energy), strict=True)),
         "gpu": tables.gpu_table(facts),
         "jobs": tables.job_table(facts),
-        "events": tables.event_list(facts, events),
+        "events": event_list(facts, events),
         "audit": tables.audit_table(facts, events),
         "omissions": _omissions(facts),
         "reproduce": _reproduce(facts),
         "inputs": _inputs(facts),
-        "footer": f"Times are on the site's clock ({facts.clock.zone}). One file, no network access; plotly.js inside, MIT licence.",
+        "footer": f"Times are on the site's clock ({facts.clock.zone}). One file, no network access; "
+        "plotly.js inside, MIT licence.",
     }
+
+
+def _shares(energy: Energy) -> tuple[str, str]:
+    """The shares under the figures or under the table, whichever column is shorter."""
+    html = (
+        f"<h3>Shares, and the rule for direct connection</h3>{tables.shares(energy)}"
+        '<p class="s dim">NDRC 2025-650: at least 60 % of the available generation used on site, at least 30 % of the '
+        "load green, at most 20 % fed in.</p>"
+    )
+    return (html, "") if len(energy.periods) > _MANY else ("", html)
 
 
 def _omissions(facts: Facts) -> str:
@@ -169,9 +200,7 @@ def _omissions(facts: Facts) -> str:
     ]
     source = facts.settings.table("weather").get("source")
     if source == "synthetic":
-        said.append(
-            "The weather is generated from monthly statistics of Zhongwei: a day that could have been, not one that was."
-        )
+        said.append("The weather is generated from monthly statistics of Zhongwei: days that could have been.")
     if facts.settings.table("workload").get("source") == "synthetic":
         said.append("The jobs are generated from published laws of large clusters; real work comes in larger bursts.")
     if not facts.complete:
@@ -195,11 +224,13 @@ def _reproduce(facts: Facts) -> str:
     }  # fmt: skip
     rows = "".join(f"{key:9} {value}\n" for key, value in digests.items() if value)
     note = "Same inputs give the same digest, on any machine." if facts.summary.get("digest") else ""
-    return f'<pre>{safe(chr(10).join(lines))}</pre><p class="s dim">{note} SHA-256 of what went in and came out:</p><pre>{safe(rows)}</pre>'
+    said = f'<p class="s dim">{note} SHA-256 of what went in and came out:</p>'
+    return f"<pre>{safe(chr(10).join(lines))}</pre>{said}<pre>{safe(rows)}</pre>"
 
 
 def _inputs(facts: Facts) -> str:
     timeline = tables.timeline_table(facts)
     told = f"<h3>What the scenario orders to happen</h3>{timeline}" if timeline else ""
     text = safe(facts.settings.text) or "The run directory has no scenario.resolved.toml."
-    return f'<p class="s">{tables.site_text(facts)}</p>{told}<details><summary>The whole scenario, resolved</summary><pre>{text}</pre></details>'
+    whole = f"<details><summary>The whole scenario, resolved</summary><pre>{text}</pre></details>"
+    return f'<p class="s">{tables.site_text(facts)}</p>{told}{whole}'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from twin.faces.report.words import number, safe
 
@@ -95,6 +96,12 @@ def sankey(energy_mwh: dict[str, float], unit: str, scale: float, digits: int) -
     )
 
 
+def flows_csv(energy_mwh: dict[str, float]) -> str:
+    """The flows as CSV."""
+    lines = [f"{source},{target},{value:.3f}" for source, target, value in Flows.of(energy_mwh).links]
+    return "\n".join(["from,to,energy_mwh", *lines]) + "\n"
+
+
 def _placed(flows: Flows) -> dict[str, _Node]:
     columns = [
         [_Node(name, x * (WIDTH - BAR), flows.through(name)) for name in names if flows.through(name) > 0.0]
@@ -122,7 +129,9 @@ def _centre(nodes: dict[str, _Node], flows: Flows) -> None:
     fed = [nodes[name] for name in ("it", "cooling", "auxiliary", "losses") if name in nodes]
     if site and fed:
         middle = (fed[0].y + fed[-1].y + fed[-1].height) / 2.0
-        site.y = site.in_y = site.out_y = min(max(middle - site.height / 2.0, _TOP), HEIGHT - _TOP - site.height)
+        site.y = site.in_y = site.out_y = min(
+            max(middle - site.height / 2.0, _TOP + _LINE), HEIGHT - _TOP - site.height
+        )
     if battery and site:
         direct = next((value for a, b, value in flows.links if (a, b) == ("solar", "site")), 0.0)
         y = site.y + direct / site.value * site.height + 10.0
@@ -136,9 +145,10 @@ def _ribbon(a: _Node, b: _Node, value: float, unit: str, scale: float, digits: i
     a.out_y += thick_a
     b.in_y += thick_b
     bend = (x1 - x0) * 0.5
+    z0, z1 = y0 + thick_a, y1 + thick_b
     path = (
         f"M{x0:.1f} {y0:.1f}C{x0 + bend:.1f} {y0:.1f} {x1 - bend:.1f} {y1:.1f} {x1:.1f} {y1:.1f}"
-        f"V{y1 + thick_b:.1f}C{x1 - bend:.1f} {y1 + thick_b:.1f} {x0 + bend:.1f} {y0 + thick_a:.1f} {x0:.1f} {y0 + thick_a:.1f}Z"
+        f"V{z1:.1f}C{x1 - bend:.1f} {z1:.1f} {x0 + bend:.1f} {z0:.1f} {x0:.1f} {z0:.1f}Z"
     )
     colour = _COLOURS[b.name if a.name == "site" or b.name == "curtailed" else a.name]
     tip = f"{_NAMES.get(a.name, a.name)} → {_NAMES.get(b.name, b.name)}: {number(value / scale, digits)} {unit}"
@@ -150,8 +160,9 @@ def _labels(nodes: dict[str, _Node], scale: float, digits: int) -> str:
     right = [node for node in nodes.values() if node.x >= WIDTH / 2 and node.name != "site"]
     site = [node for node in nodes.values() if node.name == "site"]
     marks = []
-    for group, anchor, shift in ((left, "start", BAR + 5), (right, "end", -5.0), (site, "end", -5.0)):
-        for node, y in zip(group, _apart([node.y + node.height / 2.0 for node in group]), strict=True):
+    for group, anchor, shift in ((left, "start", BAR + 5), (right, "end", -5.0), (site, "middle", BAR / 2.0)):
+        for node, middle in zip(group, _apart([node.y + node.height / 2.0 for node in group]), strict=True):
+            y = node.y - 10.0 if node.name == "site" else middle
             text = f"{_NAMES.get(node.name, node.name)} {number(node.value / scale, digits)}"
             marks.append(f'<text x="{node.x + shift:.1f}" y="{y + 4:.1f}" text-anchor="{anchor}">{text}</text>')
     return "".join(marks)
@@ -161,7 +172,7 @@ def _apart(places: list[float]) -> list[float]:
     """Heights of labels, moved so that no two touch and none leaves the picture."""
     order = sorted(range(len(places)), key=places.__getitem__)
     found = list(places)
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in pairwise(order):
         found[after] = max(found[after], found[before] + _LINE)
     lowest = HEIGHT - _TOP
     for at in reversed(order):

@@ -67,17 +67,15 @@ class Settings:
 
     def expectations(self) -> list[Expect]:
         """The ``[[expect]]`` entries, for a run that ended before it could judge them."""
-        start = self.table("run").get("start")
-        found = []
-        for entry in self.entries("expect"):
-            limits = {name: float(entry[name]) for name in RELATIONS if _float(entry.get(name)) is not None}
-            spans = {
-                f"{edge}_ms": ms_from_start(str(entry[edge]), start)
-                for edge in ("from", "to")
-                if entry.get(edge) and start
-            }
-            found.append(Expect(str(entry.get("that", "")), **limits, **spans, title=str(entry.get("title", ""))))
-        return found
+        return [self._expectation(entry) for entry in self.entries("expect")]
+
+    def _expectation(self, entry: dict[str, Any]) -> Expect:
+        start: Any = self.table("run").get("start")
+        below, above, at_most, at_least = (_float(entry.get(name)) for name in RELATIONS)
+        begin, end = (ms_from_start(str(entry[edge]), start) if entry.get(edge) else None for edge in ("from", "to"))
+        return Expect(
+            str(entry.get("that", "")), below, above, at_most, at_least, begin, end, str(entry.get("title", ""))
+        )
 
 
 def _count(bank: dict[str, Any]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _WIDTH = 220.0
-_STARTS_AT = {"°C": None, "Hz": None}
+_FLOATING = ("°C", "Hz")
 """Units whose scale does not begin at 0."""
 
 
@@ -37,7 +37,7 @@ def verdict_scale(value: float, limit: float, unit: str) -> tuple[float, float]:
     """Ends of the scale on which a value and its limit are both seen well."""
     low, high = min(value, limit), max(value, limit)
     gap = high - low
-    if unit in _STARTS_AT or low > 2.0 * gap > 0.0 and unit == "1":
+    if unit in _FLOATING or (unit == "1" and low > 2.0 * gap > 0.0):
         room = max(gap * 3.0, 0.15 * abs(high), 1e-9)
         return low - room, high + 0.4 * room
     if low < 0.0:

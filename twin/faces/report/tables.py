@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from twin.faces.report.audits import Audit, audits, evidence
-from twin.faces.report.causes import Event, Fold, value_text, walk
+from twin.faces.report.causes import Event
 from twin.faces.report.energy import RULES, Energy
 from twin.faces.report.gather import Facts
-from twin.faces.report.lead import RELATION_WORDS, Tile, gpu_hours, hours_above, time_ms
+from twin.faces.report.lead import RELATION_WORDS, Tile, gpu_hours, hours_above, rule_text, time_ms
 from twin.faces.report.strips import strip, verdict_scale
 from twin.faces.report.words import (
     NOTHING,
@@ -22,34 +22,17 @@ from twin.faces.report.words import (
 )
 from twin.indicators import Verdict
 
-MOST_EVENTS = 200
-FIRST_EVENTS = 40
-"""Rows of the event table that are open from the beginning."""
-MOST_CAUSES = 40
+MOST_ENTRIES = 200
 GWH_FROM_MWH = 200_000.0
 _SHARES = (
-    ("Solar in the load", "green_load"), ("Solar used on site", "self_use"), ("Fed to the grid", "feed_in"), ("Curtailed", "curtailed"),
+    ("Solar in the load", "green_load"), ("Solar used on site", "self_use"), ("Fed to the grid", "feed_in"),
+    ("Curtailed", "curtailed"),
 )  # fmt: skip
 _ENERGIES = (
-    ("Solar available", "solar_available"), ("used", "solar_used"), ("Import", "grid_import"), ("Export", "grid_export"), ("Load", "load"),
+    ("Solar available", "solar_available"), ("used", "solar_used"), ("Import", "grid_import"),
+    ("Export", "grid_export"), ("Load", "load"),
 )  # fmt: skip
 _JOB_STATES = ("submitted", "finished", "failed", "killed", "preempted", "running", "queued")
-
-
-def shape(priority: int) -> str:
-    """Square 1, triangle 2, diamond 3; a dot for information."""
-    drawn = {
-        1: '<rect x="1.5" y="1.5" width="12" height="12"/>',
-        2: '<path d="M7.5 .8 15 14H0z"/>',
-        3: '<path d="M7.5 0 15 7.5 7.5 15 0 7.5z"/>',
-    }
-    if priority not in drawn:
-        return '<svg class="sh" viewBox="0 0 15 15" role="img" aria-label="information"><circle cx="7.5" cy="7.5" r="1.6" class="dot"/></svg>'
-    y = 12.6 if priority == 2 else 11.2
-    return (
-        f'<svg class="sh" viewBox="0 0 15 15" role="img" aria-label="priority {priority}"><g class="badge{priority}">{drawn[priority]}</g>'
-        f'<text x="7.5" y="{y}" class="b{priority}">{priority}</text></svg>'
-    )
 
 
 def table(head: Sequence[str], rows: Iterable[str], *, numeric: Sequence[int] = ()) -> str:
@@ -109,7 +92,9 @@ def _where(each: Verdict, facts: Facts) -> str:
     at_ms = time_ms(each, facts)
     if each.channel is None or at_ms is None:
         return NOTHING
-    text = f"{safe(each.channel.rpartition('.')[0])}, {facts.clock.short(at_ms)}"
+    if each.met and each.observed == 0.0 and each.relation in ("below", "at_most"):
+        return "never above 0"
+    text = f'{safe(each.channel.rpartition(".")[0])}, <span class="nb">{facts.clock.short(at_ms)}</span>'
     if each.met is False and each.relation in ("below", "at_most") and each.channel in facts.high:
         text += f", above in {hours_above(facts, each.channel, each.limit)}"
     return text
@@ -119,7 +104,8 @@ def kpis(tiles: Sequence[Tile]) -> str:
     """The line of numbers."""
     return "".join(
         f'<div class="kpi{" over" if tile.over else ""}"><div class="l">{safe(tile.label)}</div>'
-        f'<div class="v">{safe(tile.value)}<small>{safe(tile.unit)}</small></div><div class="x">{safe(tile.note)}</div></div>'
+        f'<div class="v">{safe(tile.value)}<small>{safe(tile.unit)}</small></div>'
+        f'<div class="x">{safe(tile.note)}</div></div>'
         for tile in tiles
     )
 
@@ -146,7 +132,8 @@ def energies(facts: Facts, energy: Energy) -> str:
     head = ("Month" if facts.long else "Day", *(name for name, _ in _ENERGIES))
     note = ""
     if energy.earlier_share > 1e-3:
-        note = f'<p class="s dim">The totals are the books of the whole run; {percent(energy.earlier_share, 1)} of the load lies before these tables begin.</p>'
+        before = f"{percent(energy.earlier_share, 1)} of the load lies before these tables begin"
+        note = f'<p class="s dim">The totals are the books of the whole run; {before}.</p>'
     return table(head, rows, numeric=columns) + note
 
 
@@ -160,100 +147,16 @@ def energies_csv(energy: Energy) -> str:
 
 def shares(energy: Energy) -> str:
     """Shares and what the rule for direct connection asks of them."""
-    return f"<table><tbody>{''.join(_share(label, name, energy.shares.get(name)) for label, name in _SHARES)}</tbody></table>"
+    return f"<table><tbody>{''.join(_share(label, name, energy) for label, name in _SHARES)}</tbody></table>"
 
 
-def _share(label: str, name: str, share: float | None) -> str:
-    limit, relation = RULES.get(name, (None, ""))
-    rule, bad = "no rule", False
-    if limit is not None:
-        rule = f"{relation} {percent(limit)}"
-        bad = share is not None and (share < limit if relation == "at least" else share > limit)
-        rule += "" if share is None else ", not kept" if bad else ", kept"
+def _share(label: str, name: str, energy: Energy) -> str:
+    share, bad = energy.shares.get(name), energy.kept(name) is False
+    limit = RULES[name][0] if name in RULES else None
+    rule = rule_text(energy, name) if name in RULES else "no rule"
     value = f'<b class="{"bad" if bad else ""}">{percent(share, 1)}</b>'
-    return row([label, value, f'<span class="dim">{rule}</span>', strip(share, limit, 0.0, 1.0, bad=bad)], numeric=(1,))
-
-
-# Causes and events --------------------------------------------------------------------------------------------------
-
-
-def causes(facts: Facts, tree: list[Fold]) -> str:
-    """What led to what, as an indented list."""
-    if not tree:
-        return '<p class="dim">No event of priority 1 or 2.</p>'
-    kept = sorted(tree, key=lambda fold: (fold.worst_below, fold.first.t_ms))
-    rows = list(walk(kept))
-    left_out = max(len(rows) - MOST_CAUSES, 0)
-    shown = {id(fold) for _, fold in rows[:MOST_CAUSES]}
-    items = [_cause(facts, depth, fold) for depth, fold in walk(tree) if id(fold) in shown]
-    note = (
-        f'<p class="s dim">and {plural(left_out, "more row")}, less urgent; the event list has them.</p>'
-        if left_out
-        else ""
-    )
-    return f'<ul class="chain">{"".join(items)}</ul>{note}'
-
-
-def _cause(facts: Facts, depth: int, fold: Fold) -> str:
-    events = fold.events
-    text = f"<b>{safe(fold.assets)}</b> {safe(fold.words)}"
-    worst = max(events, key=lambda event: event.value if event.value is not None else float("-inf"))
-    value = value_text(worst)
-    own_text = len({event.text for event in events}) == 1
-    members = len({event.asset for event in events})
-    if len(events) > members or (not own_text and len(events) > 1):
-        text += f", {plural(len(events), 'time')} to {facts.clock.short(events[-1].t_ms)}"
-    if value:
-        text += f", {'highest ' if len(events) > 1 else ''}{value}" + (
-            f" in {safe(worst.asset)}" if members > 1 else ""
-        )
-    if fold.lasted_ms is not None:
-        text += f' <span class="dim">for {duration(fold.lasted_ms)}</span>'
-    when = facts.clock.exact(fold.first.t_ms) if fold.first.t_ms % 60_000 else facts.clock.short(fold.first.t_ms)
-    return f'<li class="d{min(depth, 4)}">{shape(fold.priority)}<span class="t">{when}</span><span>{text}</span></li>'
-
-
-def event_list(facts: Facts, events: list[Event]) -> str:
-    """The 200 most important events in the order of time, the first of them open, and how many there are besides."""
-    if not events:
-        return '<p class="dim">Nothing happened that the run had to record.</p>'
-    ranked = sorted(events, key=lambda event: (event.rank, event.seq))
-    open_ = {event.seq for event in ranked[:FIRST_EVENTS]}
-    kept = sorted(ranked[:MOST_EVENTS], key=lambda event: event.seq)
-    by_seq = {event.seq: event for event in events}
-    rows = [_event(facts, event, by_seq, css="" if event.seq in open_ else "more") for event in kept]
-    head = ("", "Time", "Source", "Event", "Value", "Lasted", "Cause")
-    return table(head, rows, numeric=(5,)) + _event_note(events, ranked, len(kept))
-
-
-def _event_note(events: list[Event], ranked: list[Event], kept: int) -> str:
-    notes = []
-    if kept > FIRST_EVENTS:
-        notes.append(
-            f'<p class="s"><span class="shut">The {FIRST_EVENTS} most important of {number(len(events))} events.</span> '
-            f'<button class="link noprint" id="more" aria-expanded="false">Show {kept - FIRST_EVENTS} more</button></p>'
-        )
-    if len(events) > kept:
-        rest = ranked[kept:]
-        counts: dict[str, int] = {}
-        for event in rest:
-            counts[event.kind] = counts.get(event.kind, 0) + 1
-        told = ", ".join(f"{number(n)} {safe(kind)}" for kind, n in sorted(counts.items(), key=lambda pair: -pair[1]))
-        notes.append(
-            f'<p class="s dim">{number(len(rest))} more are not listed here: {told}. All are in <code>events/</code> and in <code>results.events</code>.</p>'
-        )
-    return "".join(notes)
-
-
-def _event(facts: Facts, event: Event, by_seq: dict[int, Event], *, css: str) -> str:
-    cause = by_seq.get(event.cause) if event.cause is not None else None
-    why = f"↳ {safe(cause.asset)} {safe(cause.text)}" if cause else ""
-    lasted = duration(event.end_ms - event.t_ms) if event.end_ms is not None else ""
-    cells = [
-        shape(event.priority), f'<span class="nb">{facts.clock.exact(event.t_ms)}</span>', f"<b>{safe(event.asset)}</b>",
-        safe(event.text), f'<span class="nb">{value_text(event)}</span>', f'<span class="nb">{lasted}</span>', f'<span class="dim">{why}</span>',
-    ]  # fmt: skip
-    return row(cells, numeric=(5,), css=css)
+    bar = strip(share, limit, 0.0, 1.0, bad=bad)
+    return row([label, value, f'<span class="dim">{rule}</span>', bar], numeric=(1,))
 
 
 # Work, trust, inputs ------------------------------------------------------------------------------------------------
@@ -299,9 +202,8 @@ def job_table(facts: Facts) -> str:
 
 def audit_table(facts: Facts, events: list[Event]) -> str:
     """Audits with their limits, then what else there is to know."""
-    return (
-        f"<table><tbody>{''.join(_audit(each) for each in (*audits(facts), *evidence(facts, events)))}</tbody></table>"
-    )
+    rows = "".join(_audit(each) for each in (*audits(facts), *evidence(facts, events)))
+    return f'<table class="audit"><tbody>{rows}</tbody></table>'
 
 
 def _audit(each: Audit) -> str:
@@ -313,17 +215,29 @@ def timeline_table(facts: Facts) -> str:
     """What the scenario orders to happen; empty where nothing."""
     keys = ("at", "do", "what", "value", "duration")
     entries = facts.settings.entries("timeline")
-    rows = [row([safe(entry.get(key, "")) for key in keys]) for entry in entries[:MOST_EVENTS]]
+    rows = [row([safe(entry.get(key, "")) for key in keys]) for entry in entries[:MOST_ENTRIES]]
     return table(("At", "Do", "What", "Value", "Duration"), rows) if rows else ""
+
+
+def _kind_words(kind: str) -> tuple[str, str]:
+    """``rack_hall`` → rack hall, rack halls."""
+    one = kind.replace("_", " ")
+    return one, one[:-1] + "ies" if one.endswith("y") else one + ("es" if one.endswith("s") else "s")
+
+
+def _degrees(value: float, letters: str) -> str:
+    return f"{abs(value):.2f}°\u202f{letters[0] if value >= 0 else letters[1]}"
 
 
 def site_text(facts: Facts) -> str:
     """One sentence about what stands where and what drives it."""
     place, kinds = facts.settings.table("site"), facts.settings.kinds()
-    things = ", ".join(f"{count} {safe(kind.replace('_', ' '))}" for kind, count in kinds.items())
+    things = ", ".join(safe(plural(count, *_kind_words(kind))) for kind, count in kinds.items())
     weather, work = (facts.settings.table(name).get("source", NOTHING) for name in ("weather", "workload"))
     mode = facts.settings.table("dispatch").get("mode", NOTHING)
-    where = f"{safe(place.get('name', 'Site'))}, {safe(place.get('latitude_deg', NOTHING))}° N {safe(place.get('longitude_deg', NOTHING))}° E"
+    where = safe(place.get("name", "Site"))
+    if isinstance(place.get("latitude_deg"), int | float) and isinstance(place.get("longitude_deg"), int | float):
+        where += f", {_degrees(place['latitude_deg'], 'NS')} {_degrees(place['longitude_deg'], 'EW')}"
     return (
         f"{where}: {things}. Weather: <code>{safe(weather)}</code>; workload: <code>{safe(work)}</code>; "
         f"dispatch: <code>{safe(mode)}</code>; time step {safe(facts.manifest.get('step_s', NOTHING))} s."

@@ -50,7 +50,11 @@ def digits_to_tell(unit: str, *values: float | None) -> int:
 
 def scientific(value: float | None) -> str:
     """``3.1e−13``."""
-    return NOTHING if value is None or not math.isfinite(value) else f"{value:.1e}".replace("-", "−")
+    return (
+        NOTHING
+        if value is None or not math.isfinite(value)
+        else re.sub(r"e([-+])0?", r"e\1", f"{value:.1e}").replace("-", "−")
+    )
 
 
 def duration(ms: float) -> str:
@@ -62,6 +66,11 @@ def duration(ms: float) -> str:
         if ms < limit:
             return f"{number(ms / unit_ms, digits)}{THIN}{unit}"
     raise ValueError(f"{ms} ms is no duration")
+
+
+def hours_text(hours: float) -> str:
+    """``14.7 h``; whole hours from a hundred on."""
+    return f"{number(hours, 1 if hours < 100 else 0)}{THIN}h"
 
 
 def count_word(count: int) -> str:
@@ -144,7 +153,8 @@ def asset_range(names: Sequence[str], most: int = 3) -> str:
             return _between(unique[0], numbers[0], numbers[-1], differing[0])
     if len(unique) <= most:
         return listed(unique)
-    return f"{', '.join(unique[: most - 1])} and {len(unique) - most + 1} more"
+    named = max(most - 1, 1)
+    return f"{', '.join(unique[:named])} and {len(unique) - named} more"
 
 
 def _between(name: str, first: list[str], last: list[str], at: int) -> str:
