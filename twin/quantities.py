@@ -9,6 +9,7 @@ kg/s, per unit, ms; scenario files use the suffixes below, and conversion happen
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 MS_PER_S = 1_000
 MS_PER_MIN = 60_000
@@ -122,7 +123,7 @@ def duration_ms(text: str) -> int:
     parts = _DURATION.findall(text)
     if rest or not parts:
         raise ValueError(f"{text!r} is not a duration such as '90s', '15min', '2h' or '1d 12h'")
-    total = sum(float(value) * _DURATION_MS[unit] for value, unit in parts)
+    total = sum(Decimal(value) * _DURATION_MS[unit] for value, unit in parts)  # exact: 4184.132 s is whole milliseconds
     if total != int(total):
         raise ValueError(f"{text!r} is finer than a millisecond")
     return int(total)
