@@ -43,7 +43,7 @@ def test_stiff_and_slow_pairs_agree_with_the_matrix_exponential(root, die, tcs):
 
 def test_nearly_equal_eigenvalues_lose_no_digits(root):
     # almost no coupling and g/c1 = (g + ge)/c2: what is left of the discriminant is the coupling alone
-    change = {"g_die_w_k": 1.0, "die_c": 60.0, "tcs_c": 45.0}
+    change = {"g_die_w_k": 1.0, "die_c": 60.0, "tcs_c": 45.0, "idle_w": 0.0, "psu_loss_0": 0.0}
     _, probe, _ = after_a_minute(root, 60, change)
     change |= capacities(1e4, 1e4 * (1.0 + probe["ge_w_k"]))
     before, after, fws_c = after_a_minute(root, 60, change)

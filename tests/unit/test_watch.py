@@ -38,9 +38,11 @@ def test_an_empty_batch_has_no_flags():
 @pytest.mark.parametrize(
     "text",
     [
-        "", " ", "size", "size >", "> 5", "size = 5", "size => 5", "size > 5 and", "and size > 5", "size > 5 or tier == 1",
-        "size > 5 AND tier == 1", "size > tier", "5 < size", "size > 1e3", "size > .5", "size > 0x10", "size > 5;",
-        "not size > 5", "(size > 5)", "size > nan", "1 < size < 5", "__import__('os').system('true')", "size.real > 1",
+        "", " ", "size", "size >", "> 5", "size = 5", "size => 5", "size > 5 and", "and size > 5",
+        "size > 5 or tier == 1", "size > 5 AND tier == 1", "size > tier", "5 < size", "size > 1e3", "size > .5",
+        "size > 0x10", "size > 5;", "not size > 5", "(size > 5)", "size > nan", "1 < size < 5",
+        "__import__('os').system('true')",
+        "size.real > 1",
     ],
 )  # fmt: skip
 def test_all_else_is_refused_with_the_text_in_the_message(text):
