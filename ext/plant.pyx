@@ -24,7 +24,7 @@ cdef f64 BASE = 100e6
 cdef f64 LIMIT_SLACK_W = 1e3        # a limit of the tie counts as kept within a kilowatt
 cdef f64 REACTIVE_SLACK_VAR = 1e6   # what the forming unit may carry beyond its share
 cdef int MAX_PASS = 5
-cdef f64 AUDIT_SHARE = 1e-9         # of throughput, every step (DESIGN §4)
+cdef f64 AUDIT_SHARE = 1e-9         # of throughput, every step
 cdef f64 NOMINAL_HZ = 50.0
 cdef f64 DROOP_HZ = 0.5             # frequency drop of grid-forming storage at full discharge: 1 % (from memory)
 
@@ -909,7 +909,7 @@ cdef class Plant:
     cdef void march(self, f64 h_s) noexcept nogil:
         """Advance stores, rows and loops with the powers of this step."""
         cdef i64 i, k, first, last
-        cdef f64 heat_j, air_w, worst, rate = 0.0, before
+        cdef f64 heat_j, air_w, valve, worst, rate = 0.0, before
         march_stores(&self.store, h_s)
         worst = march_store_heat(&self.store, self.site.temp_c[0], h_s)
         for k in range(self.loop.n):
@@ -920,12 +920,15 @@ cdef class Plant:
                                            self.row_work))
             heat_j = 0.0
             air_w = 0.0
+            valve = 0.0
             self.loop.supply_tcs_max_c[k] = -100.0
             self.loop.die_max_c[k] = -100.0
             self.loop.it_w[k] = 0.0
             for i in range(first, last):
                 heat_j += self.row.heat_j[i]
                 air_w += self.row.air_w[i]
+                if self.row.commissioned[i] > 0.0:
+                    valve = max_(valve, self.row.valve[i])
                 self.loop.it_w[k] += self.row.p_w[i]
                 self.row.bbu_j[i] = max_(self.row.bbu_j[i] - self.row.bbu_w[i] * h_s, 0.0)
                 self.loop.supply_tcs_max_c[k] = max_(self.loop.supply_tcs_max_c[k], self.row.supply_c[i])
@@ -934,7 +937,7 @@ cdef class Plant:
             # what the buses fed this step; march_loop leaves what the next one will draw
             self.loop.drawn_w[k] = self.loop.power_w[k] * self.loop.fed[k] + self.loop.ups_w[k]
             self.loop.ups_j[k] += self.loop.ups_w[k] * h_s
-            worst = max_(worst, march_loop(&self.loop, k, heat_j, air_w, self.site.temp_c[0],
+            worst = max_(worst, march_loop(&self.loop, k, heat_j, air_w, valve, self.site.temp_c[0],
                                            self.site.wet_bulb_c[0], h_s))
         self.rate_k_s = rate
         self.site.heat_residual_pu[0] = worst
@@ -1138,7 +1141,7 @@ cdef class Plant:
                 self.fine_end_ms = te
 
     cdef void tell_queue(self) noexcept nogil:
-        """Job speeds follow the caps of the step just ended: s = 1 − (1 − p)² (PHYSICS page §5)."""
+        """Job speeds follow the caps of the step just ended: s = 1 − (1 − p)² (docs/physics.md)."""
         cdef int c
         cdef f64 p, slow
         cdef bint told = False

@@ -18,7 +18,7 @@ cdef inline void store_state(i64 n, const f64* ocv_v, f64_cr soc, f64_cr v1, f64
                              f64_cr r_factor, f64_r emf, f64_r r_ohm) noexcept nogil:
     """Electromotive force less polarisation, V, and ohmic resistance of a cell.
 
-    Resistance: Arrhenius with 20 kJ/mol around 25 °C, × 1.3 below 10 % state of charge (PHYSICS page §3.2).
+    Resistance: Arrhenius with 20 kJ/mol around 25 °C, × 1.3 below 10 % state of charge (docs/physics.md).
     """
     cdef i64 i
     cdef int k
@@ -149,7 +149,7 @@ cdef inline void store_chillers(i64 n, f64 ambient_c, f64_cr cell_c, f64_cr cool
                                 f64_r aux_now_w) noexcept nogil:
     """Chillers by hysteresis, and what each container's auxiliaries will draw in the next step.
 
-    Coefficient of performance −2 %/K above 35 °C outside; a coolant below 17 °C takes less (PHYSICS page §3.2).
+    Coefficient of performance −2 %/K above 35 °C outside; a coolant below 17 °C takes less (docs/physics.md).
     """
     cdef i64 i
     cdef f64 on, up, idle

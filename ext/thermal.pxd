@@ -36,7 +36,7 @@ cdef inline void exchange(i64 first, i64 last, f64 flow, f64_cr valve, f64_cr fw
                           f64_cr pump_share, f64_cr ua_share, f64_cr pump_on, f64_r ge) noexcept nogil:
     """Conductance from coolant to facility water, W/K.
 
-    Counter-flow effectiveness-NTU, UA with the 0.8 power of either flow (Incropera, eq. 11.29; PHYSICS page §4.1).
+    Counter-flow effectiveness-NTU, UA with the 0.8 power of either flow (Incropera, eq. 11.29; docs/physics.md).
     Effectiveness speaks of the hot inlet, the node is the loop's mean: half the coolant's rise lies between. Without
     flow 0.2 % of the clean exchanger is left, conduction through plate and pipes (from memory).
     """
@@ -148,7 +148,7 @@ cdef inline f64 cross_flow(f64 ua, f64 ca, f64 cw) noexcept nogil:
 cdef inline void drive_fans(LoopTable* t, i64 k, f64 set_c, f64 air_c, f64 heat_w, f64 h_s) noexcept nogil:
     """Fan speed and number of dry-cooler banks of loop ``k``: lagged towards need, staged at 85 and 60 % speed.
 
-    A bank runs for at least ten minutes before one is stopped (PHYSICS page §4.3); another may start every minute.
+    A bank runs for at least ten minutes before one is stopped (docs/physics.md); another may start every minute.
     """
     cdef f64 cw = max_(t.flow_w_k[k] * t.flow[k], 1.0)
     cdef f64 need = heat_w / max_(t.return_c[k] - air_c, 0.5) if t.supply_c[k] > set_c - 3.0 else 0.0
@@ -174,8 +174,11 @@ cdef inline f64 bank_conductance(LoopTable* t, i64 k, f64 cw) noexcept nogil:
     return cross_flow(banks * t.bank_ua_w_k[k] * f8, banks * t.bank_air_w_k[k] * fan, cw)
 
 
-cdef inline f64 march_loop(LoopTable* t, i64 k, f64 heat_j, f64 room_w, f64 dry_c, f64 wet_c, f64 h_s) noexcept nogil:
+cdef inline f64 march_loop(LoopTable* t, i64 k, f64 heat_j, f64 room_w, f64 valve, f64 dry_c, f64 wet_c,
+                           f64 h_s) noexcept nogil:
     """Advance the facility water loop ``k`` by ``h_s`` with ``heat_j`` from its rows and ``room_w`` into its air.
+
+    ``valve`` is the most open valve of its CDUs: the pumps give enough flow that it need not open beyond 95 %.
 
     Return the heat residual, W. Leaves ``power_w``, what pumps, fans and air side will draw in the next step.
     """
@@ -187,12 +190,14 @@ cdef inline f64 march_loop(LoopTable* t, i64 k, f64 heat_j, f64 room_w, f64 dry_
     cdef f64 wet_pad = 1.0 if (t.water[k] > 0.5 and fed > 0.5 and dry_c > t.adiabatic_from_c[k]
                                and t.supply_c[k] > set_c - 1.0) else 0.0
     cdef f64 inlet_c = dry_c - wet_pad * t.adiabatic_share[k] * (dry_c - wet_c)
-    cdef f64 want = min_(max_(1.05 * q / t.q_design_w[k], 0.5), 1.0)
+    cdef f64 want = min_(max_(t.flow[k] * valve / 0.95, 0.5), 1.0)
     cdef f64 cw, alpha, beta, gamma, g, rs, ss, u, w, du, dw, un, wn, out_j, res, speed
     cdef Step2 m
-    t.flow[k] += (min_(want, capacity) - t.flow[k]) * (1.0 - exp_(-h_s / 10.0))
-    # a stopped pump coasts down within seconds; 1 % of the flow is left by natural circulation (from memory)
-    t.flow[k] = max_(min_(t.flow[k], capacity), 0.01)
+    # a stopped pump coasts down with 5 s, one that starts takes 10 s; 1 % of the flow is left by natural circulation
+    # (all from memory)
+    want = min_(want, capacity)
+    t.flow[k] += (want - t.flow[k]) * (1.0 - exp_(-h_s / (10.0 if want > t.flow[k] else 5.0)))
+    t.flow[k] = max_(t.flow[k], 0.01)
     drive_fans(t, k, set_c, inlet_c, q, h_s)
     cw = t.flow_w_k[k] * t.flow[k]
     # pipes and tanks lose a little even when nothing turns: 0.1 % of the design flow (from memory)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from twin.results import Results, Statistic
 
 NINGXIA_CO2_KG_KWH = 0.6187
-"""Emission factor of grid electricity in Ningxia, 2023 (public code tables, PHYSICS page §7)."""
+"""Emission factor of grid electricity in Ningxia, 2023 (public code tables, docs/physics.md)."""
 _J_PER_MWH = 3.6e9
 _J_PER_KWH = 3.6e6
 _MS_PER_GPU_H = 3.6e6

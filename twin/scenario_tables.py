@@ -74,7 +74,6 @@ class CommissioningEntry(Table):
 
     what: Text = Field(description="glob of asset names, such as hall-0[1-3] or pv-*")
     at: Text = Field(description="date or time of the site's clock, or a duration from the start; may be before it")
-    share: float = Field(1.0, gt=0, le=1, description="share of the asset that is there from then on")
 
 
 Verb = Literal["open", "close", "trip", "set", "fail", "repair", "derate"]

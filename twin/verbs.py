@@ -221,6 +221,11 @@ class Verbs:
         if self.plan.buses.get(asset.bus) in self.plan.forming and asset.kind != "grid_tie":
             self.set_forming(asset.bus, in_service)
 
+    def built(self: Any, name: str) -> bool:
+        """Whether the component is there: itself, or the hall that a cooling plant belongs to."""
+        component = self._components.get(name)
+        return bool(self.commissioned(getattr(component, "hall", name)))
+
     def commissioned(self: Any, name: str) -> bool:
         """Whether the component is built and in service."""
         places = self.plan.assets[name].places.get("commission", ())

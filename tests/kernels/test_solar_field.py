@@ -30,7 +30,7 @@ def weather(start: str, days: float, *, base: Path = DATA, **config: object) -> 
 
 
 def ac_kwh_per_kwp(dc_pu: np.ndarray) -> float:
-    """3 % soiling, PVWatts inverter at DC/AC 1.2, 2 % of collection, 99 % available: PHYSICS 1.1."""
+    """3 % soiling, PVWatts inverter at DC/AC 1.2, 2 % of collection, 99 % available (docs/physics.md)."""
     limit = 1.0 / 1.2
     load = np.maximum(0.97 * dc_pu.astype(float) / (limit / 0.985), 1e-9)
     eta = 0.985 / 0.9637 * (-0.0162 * load - 0.0059 / load + 0.9858)

@@ -120,7 +120,7 @@ def test_gpus_of_a_dark_hall_are_out_of_service_until_it_is_back():
 
 
 def test_without_coolant_flow_a_full_row_throttles_in_seconds_and_stops_within_a_minute():
-    # PHYSICS §4.2: 1.5 K/s at zero flow, throttle in 10 to 20 s, trip at about 30 s
+    # docs/physics.md: 1.5 K/s at zero flow, throttle in 10 to 20 s, trip at about 30 s
     with twin.Run(scenario(faults__random=False)) as run:
         run.advance(local("0d 15:00"))
         first, last = run.site.plan.halls["hall-05"]
@@ -136,14 +136,14 @@ def test_without_coolant_flow_a_full_row_throttles_in_seconds_and_stops_within_a
 
 
 def test_without_facility_water_flow_a_hall_stops_in_less_than_a_minute():
-    # "can lead to shutdown in less than a minute" (Alkharabsheh 2017); 10 K in 12 s (PHYSICS §4.2)
+    # "can lead to shutdown in less than a minute" (Alkharabsheh 2017); 10 K in 12 s (docs/physics.md)
     results = played(entry("0d 15:00", "fail", "cooling-05"), "0d 15:10")
     assert 2.0 <= seconds(results, "throttle", "0d 15:00", "hall-05") <= 15.0
     assert 8.0 <= seconds(results, "stop", "0d 15:00", "hall-05") <= 60.0
 
 
 def test_without_dry_coolers_the_water_in_the_loop_lasts_for_minutes():
-    # 0.024 K/s, 10 K in 7 min (PHYSICS §4.2)
+    # 0.024 K/s, 10 K in 7 min (docs/physics.md)
     banks = "".join(entry("0d 15:00", "fail", f"cooling-05.bank-{k:02}") for k in range(1, 17))
     results = played(banks, "0d 15:40")
     assert 120.0 <= seconds(results, "throttle", "0d 15:00", "hall-05") <= 900.0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from twin.world import World
 
 CELLS_PER_CONTAINER = 4992
-"""12 racks of 416 cells in series (public cabinet study of a 1P416S rack; PHYSICS page §3.1)."""
+"""12 racks of 416 cells in series (public cabinet study of a 1P416S rack; docs/physics.md)."""
 CELL_AH = 314.0
 CELL_V = 3.2
 COOLANT_L = 400.0
@@ -53,7 +53,7 @@ class Battery(Component, kind="battery"):
     soc_min_share: float = quantity(0.05, "lowest state of charge", ge=0, lt=1, source="warranty class, from memory")
     soc_max_share: float = quantity(0.95, "highest state of charge", gt=0, le=1, source="warranty class, from memory")
     r0_mohm: float = quantity(
-        0.40, "ohmic resistance of a cell, 25 °C", gt=0, source="10-s value, derived, PHYSICS §3.2"
+        0.40, "ohmic resistance of a cell, 25 °C", gt=0, source="10-s value, derived, docs/physics.md"
     )
     r1_mohm: float = quantity(0.06, "first RC resistance, τ = 45 s", gt=0, source="from memory")
     r2_mohm: float = quantity(0.10, "second RC resistance, τ = 1500 s", gt=0, source="from memory")
@@ -164,7 +164,8 @@ class Battery(Component, kind="battery"):
             yield world.wait(me)
             world.take(me)
             for _ in me.due_tasks(world.now):
-                self.age(world)
+                if world.commissioned(self.name):
+                    self.age(world)
                 me.task("day", world.next_local_day(world.now))
             world.wake_for_tasks(me)
 
@@ -179,7 +180,7 @@ class Battery(Component, kind="battery"):
         age_s = read["age_s"]
         days = age_s / 86400.0
         depth = np.maximum(read["soc_hi"] - read["soc_lo"], 0.0)
-        temp_c = read["temp_s"] / age_s + 1.5  # the stressed cells are warmer than the mean (PHYSICS page §3.4)
+        temp_c = read["temp_s"] / age_s + 1.5  # the stressed cells are warmer than the mean (docs/physics.md)
         cycles = read["throughput_ah"] / (2.0 * read["q_ah"])
         c_rate = read["throughput_ah"] / read["q_ah"] / (age_s / 3600.0)
         calendar = calendar_rate(temp_c, read["soc_s"] / age_s)

@@ -35,19 +35,19 @@ class CoolingPlant(Component, kind="cooling_plant"):
 
     hall: str = quantity(description="rack hall it cools")
     design_mw: float = quantity(88.0, "heat at design", gt=0, source="700 racks × 132 kW × 0.87 + losses")
-    water_l_kw: float = quantity(10.0, "water in the loop per kW of heat", gt=0, source="PHYSICS §4.2")
+    water_l_kw: float = quantity(10.0, "water in the loop per kW of heat", gt=0, source="docs/physics.md")
     design_rise_k: float = quantity(9.0, "temperature rise of the facility water at design", gt=2)
     pumps_count: int = quantity(5, "pumps", ge=1)
     pumps_needed_count: int = quantity(4, "pumps that carry the design flow", ge=1)
     pump_kw: float = quantity(240.0, "one pump at design flow", gt=0, source="3 bar, η 0.78·0.97, derived")
     pump_ups_min: float = quantity(10.0, "time a UPS carries the pumps", ge=0, source="from memory")
     banks_count: int = quantity(16, "dry-cooler banks", ge=1)
-    approach_k: float = quantity(8.0, "supply above air at design", gt=2, source="PHYSICS §4.1")
+    approach_k: float = quantity(8.0, "supply above air at design", gt=2, source="docs/physics.md")
     fan_share: float = quantity(0.011, "fan power at design, of the heat", gt=0, source="0.6–1.2 %, from memory")
     adiabatic_share: float = quantity(0.80, "effectiveness of the pads", ge=0, le=1, source="0.70–0.85, from memory")
     adiabatic_from_c: float = quantity(28.0, "air temperature from which the pads are wetted", source="from memory")
-    set_min_c: float = quantity(25.0, "lowest facility water set-point", source="PHYSICS §4.3")
-    set_max_c: float = quantity(40.0, "highest facility water set-point", source="W40; PHYSICS §4.3")
+    set_min_c: float = quantity(25.0, "lowest facility water set-point", source="docs/physics.md")
+    set_max_c: float = quantity(40.0, "highest facility water set-point", source="W40; docs/physics.md")
     air_cop_factor: float = quantity(5.0, "air units and their chiller, at 25 °C outside", gt=1, source="from memory")
     pump_failures_per_year: float = quantity(0.15, "failures of a pump", ge=0, source="IEEE 493 class, from memory")
     pump_repair_h: float = quantity(12.0, "mean time to repair a pump", gt=0, source="from memory")
@@ -108,7 +108,7 @@ class CoolingPlant(Component, kind="cooling_plant"):
             cr = 1.0 / 1.4
             eps = 1.0 - math.exp((math.exp(-cr * ntu**0.78) - 1.0) * ntu**0.22 / cr)
             low, high = (ntu, high) if eps < need else (low, ntu)
-        # the site lies at 1,227 m: air density × 0.86, UA × ρ^0.8 (PHYSICS page §4.1); sized for it, with 10 % reserve
+        # the site lies at 1,227 m: air density × 0.86, UA × ρ^0.8 (docs/physics.md); sized for it, with 10 % reserve
         return 1.1 * ntu * flow_w_k
 
     def _add_channels(self, plan: Plan, index: int) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 GPUS_PER_RACK = 72
 PG25_J_KG_K = 3969.0
-"""Heat capacity of 25 % propylene glycol at 40 °C (CoolProp; PHYSICS page §4.1)."""
+"""Heat capacity of 25 % propylene glycol at 40 °C (CoolProp; docs/physics.md)."""
 PG25_KG_L = 1.010
 PSU_EFFICIENCY = {0.1: 0.945, 0.2: 0.965, 0.5: 0.975, 1.0: 0.965}
 """33 kW power shelf, efficiency by load fraction (from memory)."""
@@ -71,7 +71,7 @@ class RackHall(Component, kind="rack_hall"):
     ua_kw_k: float = quantity(
         250.0, "clean heat exchanger of a CDU of nine racks", gt=0, source="4 K approach, derived"
     )
-    cdu_pump_kw: float = quantity(9.0, "CDU pumps at full flow", ge=0, source="0.8 % of IT, PHYSICS §4.1")
+    cdu_pump_kw: float = quantity(9.0, "CDU pumps at full flow", ge=0, source="0.8 % of IT, docs/physics.md")
     bbu_s: float = quantity(120.0, "rack battery at full load", ge=0, source="90 s to 4 min, from memory")
     bbu_charge_kw: float = quantity(3.0, "recharge of a rack battery", gt=0, source="from memory")
     board_mva: float = quantity(12.5, "10/0.4 kV transformers of a board, together", gt=0)

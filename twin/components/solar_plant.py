@@ -190,7 +190,8 @@ class SolarPlant(Component, kind="solar_plant"):
         me.data["stowed"] = not me.data["stowed"]
         self._write(world, "stowed", float(me.data["stowed"]))
         text = "trackers stowed in the wind" if me.data["stowed"] else "trackers follow the sun again"
-        world.emit("stow", self.name, text, priority=0, value=float(me.data["stowed"]))
+        if world.commissioned(self.name):
+            world.emit("stow", self.name, text, priority=0, value=float(me.data["stowed"]))
         self._plan_stow(world, me)
 
     def _trip(self, world: World, me: Actor, cause: int | None, alarm: str) -> None:

@@ -28,6 +28,8 @@ def dispatch(world: World, me: Actor) -> Behaviour:
         if rule.discharge_from_h > rule.discharge_to_h:  # the window runs over midnight
             evening = hour >= rule.discharge_from_h or hour < rule.discharge_to_h
         peak = rule.mode == "peak"
+        _limit(world, "import", rule.import_limit_mw)
+        _limit(world, "export", rule.export_limit_mw)
         _put(world, "charge_share", rule.charge_share)
         _put(world, "discharge_share", rule.discharge_share if peak or evening else 0.0)
         _put(world, "import_target_w", (rule.peak_import_mw or 0.0) * 1e6 if peak else 0.0)
@@ -38,6 +40,16 @@ def dispatch(world: World, me: Actor) -> Behaviour:
         edges = {rule.discharge_from_h, rule.discharge_to_h % 24.0}
         to_edge_h = min((edge - hour) % 24.0 or 24.0 for edge in sorted(edges))
         world.wake(me, world.now + round(to_edge_h * MS_PER_HOUR))
+
+
+def _limit(world: World, way: str, limit_mw: float | None) -> None:
+    """Hold every tie to the dispatch's own limit, where it sets one and nobody has written the tie's."""
+    if limit_mw is None:
+        return
+    for name, found in world.plan.inputs.items():
+        if name.endswith(f".{way}_limit_mw") and name not in world.overridden:
+            for place in found.places:
+                world.put(place, limit_mw * found.scale)
 
 
 def _put(world: World, column: str, value: float) -> None:

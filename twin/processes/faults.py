@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HOURS_PER_YEAR = 8760.0
 RACK_SPAN_MS = 10 * MS_PER_DAY
 REPAIR_SIGMA = 0.9
-"""Spread of the lognormal repair time: 0.8–1 (PHYSICS page §6)."""
+"""Spread of the lognormal repair time: 0.8–1 (docs/physics.md)."""
 
 
 def pool(world: World, me: Actor) -> Behaviour:
@@ -53,6 +53,9 @@ def _plan_failure(world: World, me: Actor) -> None:
 
 
 def _fail(world: World, me: Actor) -> None:
+    if not world.built(me.data["owner"]):
+        _plan_failure(world, me)  # what is not there yet cannot fail
+        return
     stream = world.random(me.name, "unit")
     up = [unit for unit in range(me.data["units"]) if str(unit) not in me.data["down"]]
     unit = up[int(stream.random() * len(up))]
@@ -80,7 +83,7 @@ def _write(world: World, me: Actor, unit: int, *, failed: bool) -> None:
     if data["each"]:
         value = data["left"] if failed else 1.0
         world.put(Place(data["table"], data["column"], data["index"] + unit), value)
-        if data["column"] == "pump_share":  # UA of the CDU follows the flow with the power 0.8 (PHYSICS page §4.1)
+        if data["column"] == "pump_share":  # UA of the CDU follows the flow with the power 0.8 (docs/physics.md)
             world.put(Place(data["table"], "pump_ua_share", data["index"] + unit), value**0.8)
     else:
         place = Place(data["table"], data["column"], data["index"])
