@@ -43,6 +43,13 @@ class Transformer(Component, kind="transformer"):
         if self.vkr_percent >= self.vk_percent:
             plan.problem(f"{path}.vkr_percent", "must be below vk_percent", self.vkr_percent)
             return
+        least_percent = self.pfe_kw / (10.0 * self.sn_mva)
+        if self.i0_percent < least_percent:
+            plan.problem(
+                f"{path}.i0_percent", f"the no-load loss of {self.pfe_kw:g} kW alone needs {least_percent:.3g} %",
+                self.i0_percent, "give pfe_kw and i0_percent of this size",
+            )  # fmt: skip
+            return
         branch = transformer_branch(
             self.name, self.name, start, end, sn_mva=self.sn_mva, vk_percent=self.vk_percent,
             vkr_percent=self.vkr_percent, pfe_kw=self.pfe_kw, i0_percent=self.i0_percent, ratio=self.tap_ratio,
