@@ -5,7 +5,6 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from tests.kernels.tiny import Tiny
-from tests.reference import thermal
 from twin.engine import ocv_table
 
 
@@ -58,18 +57,6 @@ def test_resistance_is_higher_near_empty():
     assert empty["store", "r_ohm"] / half["store", "r_ohm"] == pytest.approx(1.3, rel=1e-9)
 
 
-@pytest.mark.parametrize("power_w", [-2.4e6, -1e6, 2.4e5, 2.4e6])
-def test_current_solves_the_quadratic_and_power_is_conserved(power_w):
-    tiny = driven(power_w, soc=0.5)
-    tiny.step(60.0)
-    p, cells = tiny["store", "p_w"], tiny["store", "cells"]
-    assert np.sign(p) == pytest.approx(np.sign(power_w))
-    dc_w = p + tiny["store", "loss_w"]
-    expected = thermal.cell_current_a(dc_w / cells, tiny["store", "emf_v"], tiny["store", "r_ohm"])
-    assert tiny["store", "i_a"] == pytest.approx(expected, rel=1e-9)
-    assert cells * tiny["store", "i_a"] * tiny["store", "v_cell"] == pytest.approx(dc_w, rel=1e-9)
-
-
 def test_the_converter_s_efficiency_has_the_published_points():
     # 0.0045 + 0.0035 p + 0.0095 p²: 98.3 % at full, 98.4 % at half, 95 % at a tenth of the rating
     for share, eta in ((1.0, 0.983), (0.5, 0.984), (0.1, 0.950)):
@@ -77,14 +64,6 @@ def test_the_converter_s_efficiency_has_the_published_points():
         tiny.step(1.0)
         p, loss = -tiny["store", "p_w"][0], tiny["store", "loss_w"][0]
         assert 1.0 - loss / p == pytest.approx(eta, abs=2e-3)
-
-
-def test_polarisation_follows_both_time_constants():
-    tiny = driven(-2e6, soc=0.5)
-    tiny.step(60.0)
-    amp = tiny["store", "i_a"]
-    assert tiny["store", "v1_v"] == pytest.approx(amp * 0.06e-3 * (1 - np.exp(-60.0 / 45.0)), rel=1e-9)
-    assert tiny["store", "v2_v"] == pytest.approx(amp * 0.10e-3 * (1 - np.exp(-60.0 / 1500.0)), rel=1e-9)
 
 
 def test_a_minute_in_one_step_is_near_a_minute_of_the_differential_equation():
@@ -152,17 +131,6 @@ def test_a_container_has_the_heat_capacity_of_its_cells_and_of_its_coolant():
     tiny = Tiny()
     assert tiny["store", "c_cell_j_k"] == pytest.approx(29.4e6, rel=1e-2)
     assert tiny["store", "c_cool_j_k"] == pytest.approx(1.5e6, rel=1e-2)
-
-
-def test_the_heat_of_a_step_is_all_that_the_cells_lose():
-    tiny = driven(-2.4e6, soc=0.5)
-    tiny.step(60.0)
-    before = tiny.copy_of("store", "v1_v", "v2_v", "r_ohm")
-    tiny.step(60.0)
-    amp = tiny["store", "i_a"]
-    ohmic = amp**2 * tiny["store", "r_ohm"]
-    pairs = before["v1_v"] ** 2 / 0.06e-3 + before["v2_v"] ** 2 / 0.10e-3
-    assert tiny["store", "heat_w"] == pytest.approx(tiny["store", "cells"] * (ohmic + pairs), rel=1e-9)
 
 
 def test_half_c_heats_a_container_by_some_sixty_kilowatts():

@@ -51,7 +51,7 @@ def test_storage_covers_what_the_rule_lets_it_and_the_grid_the_rest():
     tiny.step(300.0)
     load = site(tiny, "load_w")
     assert site(tiny, "battery_w") == pytest.approx(min(0.25 * 160e6, load), rel=1e-3)
-    assert site(tiny, "grid_w") == pytest.approx(load - site(tiny, "battery_w"), rel=1e-9)
+    assert site(tiny, "grid_w") == pytest.approx(load - site(tiny, "battery_w"), abs=10.0)
 
 
 def test_at_the_limit_of_the_tie_the_reserve_is_used_before_anybody_is_cut():
@@ -133,7 +133,7 @@ def test_long_steps_and_short_ones_use_the_same_energy():
     for _ in range(720):
         short.step(5.0)
     # chillers of the containers switch on and off, fans follow with a lag: those are not the same to the last per cent
-    for name, rel in (("it", 1e-5), ("cooling", 5e-3), ("auxiliary", 2e-2)):
+    for name, rel in (("it", 1e-5), ("cooling", 1e-2), ("auxiliary", 2e-2)):
         assert short["ledger", name][0] == pytest.approx(long["ledger", name][0], rel=rel)
 
 

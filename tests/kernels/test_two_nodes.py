@@ -1,4 +1,4 @@
-"""Two coupled nodes, exact in time: through the battery containers, which are nothing else."""
+"""Two coupled nodes, exact in time: 64 pairs drawn at random, as battery containers, which are nothing else."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from tests.kernels.tiny import Tiny
 from tests.reference import thermal
 
-STEPS_S = (0.001, 0.01, 0.25, 1.0, 17.0, 60.0)
+STEPS_S = (0.001, 0.25, 60.0)
 COLUMNS = ("c_cell_j_k", "c_cool_j_k", "g_off_w_k", "g_ambient_w_k", "cell_c", "cool_c")
 
 

@@ -68,15 +68,3 @@ def dry_cooler(ua_w_k: float, air_w_k: float, water_w_k: float) -> float:
     low = min(air_w_k, water_w_k)
     cr, ntu = low / max(air_w_k, water_w_k), ua_w_k / low
     return low * (1.0 - math.exp(ntu**0.22 / cr * (math.exp(-cr * ntu**0.78) - 1.0)))
-
-
-def psu_input_w(dc_w: np.ndarray, rated_w: np.ndarray, c0: np.ndarray, c1: np.ndarray, c2: np.ndarray) -> np.ndarray:
-    """Power into a shelf that gives ``dc_w``."""
-    x = dc_w / rated_w
-    return dc_w + rated_w * (c0 + c1 * x + c2 * x * x)
-
-
-def cell_current_a(power_w: np.ndarray, emf_v: np.ndarray, r_ohm: np.ndarray) -> np.ndarray:
-    """Current at which a cell gives ``power_w`` at its terminals: the smaller root of r·i² − e·i + p = 0."""
-    roots = [np.roots([r, -e, p]) for p, e, r in zip(power_w, emf_v, r_ohm, strict=True)]
-    return np.array([min(pair.real, key=abs) for pair in roots])

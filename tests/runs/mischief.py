@@ -18,7 +18,9 @@ def _entry(random: np.random.Generator, plan: twin.plan.Plan) -> str:
     verb = ("open", "trip", "fail", "fail", "derate", "set")[random.integers(6)]
     names = {"open": switches, "trip": switches, "fail": failing, "derate": derated, "set": list(plan.inputs)}[verb]
     # half of the time something large: every tenth asset of a kind would else be a container
-    large = [name for name in names if plan.assets.get(name) is None or plan.assets[name].kind not in ("container", "row")]
+    large = [
+        name for name in names if plan.assets.get(name) is None or plan.assets[name].kind not in ("container", "row")
+    ]
     what = str(random.choice(large or names))
     value = round(float(random.random()), 3) if verb in ("derate", "set") else None
     if verb == "set" and what.endswith("_mw"):
