@@ -12,6 +12,7 @@ def loss_curve(efficiency: Mapping[float, float]) -> tuple[float, float, float]:
 
     ``efficiency`` maps load fraction (output over rating) to efficiency, both in (0, 1]; at least three points.
     Least squares on the relative loss; c0 is held at or above zero, since a converter does not create power at idle.
+    ValueError when the fitted loss is negative somewhere up to rating: no quadratic goes through such points.
     """
     x = np.array(sorted(efficiency))
     loss = x * (1.0 / np.array([efficiency[point] for point in x]) - 1.0)
@@ -20,6 +21,9 @@ def loss_curve(efficiency: Mapping[float, float]) -> tuple[float, float, float]:
     if c0 < 0.0:
         c1, c2 = np.linalg.lstsq(powers[:, 1:], loss, rcond=None)[0]
         c0 = 0.0
+    lowest = np.min(np.polyval((c2, c1, c0), np.linspace(0.0, 1.0, 1001)))
+    if lowest < -1e-12:
+        raise ValueError(f"efficiency {dict(efficiency)}: the fitted loss falls to {lowest:.4f} of rating, below zero")
     return float(c0), float(c1), float(c2)
 
 

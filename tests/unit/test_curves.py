@@ -33,10 +33,16 @@ def test_the_order_of_the_points_does_not_matter():
 
 
 def test_a_converter_makes_no_power_at_rest():
-    # loss of 5 % of the load less 1 % of the rating: the line through these points is below zero at rest
-    c0, c1, c2 = loss_curve({x: x / (x + 0.05 * x - 0.01) for x in (0.3, 0.5, 1.0)})
+    # loss of 2 % of the load and 5 % of its square less 0.1 % of the rating: below zero at rest
+    c0, c1, c2 = loss_curve({x: x / (x + 0.02 * x + 0.05 * x * x - 0.001) for x in (0.3, 0.5, 1.0)})
     assert c0 == 0.0
-    assert c1 + c2 > 0.0
+    assert c1 > 0.0
+    assert c2 > 0.0
+
+
+def test_points_that_no_converter_has_are_refused():
+    with pytest.raises(ValueError, match="below zero"):
+        loss_curve({0.1: 0.995, 0.5: 0.99, 1.0: 0.95})
 
 
 @pytest.mark.parametrize("nominal", [0.96, 0.9637, 0.985])
