@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 import twin
+from twin import parts
 
 HERE = Path(__file__).resolve().parent
 BASE = HERE.parents[1] / "scenarios" / "base"
@@ -56,16 +57,27 @@ def frame_sha(frame: pd.DataFrame) -> str:
 
 
 def fingerprint(results: twin.Results, since: pd.Timestamp | None = None) -> dict[str, str]:
-    """SHA-256 of each kind of result from ``since`` on: events, jobs, minutes and hours of every channel."""
+    """SHA-256 of each kind of result from ``since`` on: events, jobs, minutes of the site, hours of every channel."""
     since = results.start if since is None else pd.Timestamp(since).tz_convert("UTC")
     events = results.events[results.events.time >= since]
     jobs = results.jobs
     jobs = jobs[(jobs.end >= since) | jobs.end.isna()].sort_values("job", ignore_index=True)
     minute = results.channels[results.channels.minute].name.tolist()
-    minutes = results.table(minute, start=since)
-    hours = results.table(["**"], start=since.ceil("h"), every="1h", stat="mean")
-    shas = {"events": events, "jobs": jobs, "minutes": minutes.reset_index(), "hours": hours.reset_index()}
-    return {name: frame_sha(frame) for name, frame in shas.items()}
+    minutes = results.table(minute, start=since).reset_index()
+    shas = {name: frame_sha(frame) for name, frame in (("events", events), ("jobs", jobs), ("minutes", minutes))}
+    return shas | {"hours": hours_sha(results, since.ceil("h"))}
+
+
+def hours_sha(results: twin.Results, since: pd.Timestamp) -> str:
+    """SHA-256 of mean, least and greatest value of every channel in every hour from ``since`` on."""
+    sha = hashlib.sha256()
+    for path in parts.part_paths(results.path, parts.HOURS):
+        table = parts.read_part(path)
+        times = parts.time_values(table["time"])
+        for name in ("mean", "min", "max"):
+            column = table[name].fill_null(np.nan).to_numpy()[times >= since.as_unit("ms").value]
+            sha.update(np.ascontiguousarray(column).tobytes())
+    return sha.hexdigest()
 
 
 def whole(given: twin.Scenario) -> tuple[twin.Results, str]:
