@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Scenario": "twin.scenario", "Site": "twin.site", "build": "twin.site", "check": "twin.checking",
     "Run": "twin.run", "simulate": "twin.run", "Results": "twin.results", "open": "twin.results",
-    "Network": "twin.network", "Solution": "twin.network", "read_jobs": "twin.workload", "schedule": "twin.schedule",
+    "Network": "twin.network", "Solution": "twin.network", "read_jobs": "twin.workload", "schedule": "twin.scheduling",
     "TwinError": "twin.errors", "ScenarioError": "twin.errors", "SiteError": "twin.errors", "RunError": "twin.errors",
     "SolveError": "twin.errors", "AuditError": "twin.errors", "Problem": "twin.errors",
 }  # fmt: skip
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from twin.results import Results, open
     from twin.run import Run, simulate
     from twin.scenario import Scenario
-    from twin.schedule import schedule
+    from twin.scheduling import schedule
     from twin.site import Site, build
     from twin.workload import read_jobs
 

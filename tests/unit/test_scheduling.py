@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from twin.schedule import schedule
+from twin.scheduling import schedule
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 if not DATA.exists():  # a worktree lies one folder deeper
