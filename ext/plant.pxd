@@ -5,6 +5,7 @@ Declared here so that kernels to come can reach into it without Python.
 
 from .network cimport Grid
 from .queue cimport Queue
+from .spans cimport Span
 from .tables cimport (AuxTable, BlockTable, BoardTable, BranchTable, BusTable, GensetTable, GridTable, IslandTable, LedgerTable,
                       LoopTable, RowTable, RuleTable, SiteTable, SourceTable, StoreTable, TierTable)
 from .types cimport f64, i32, i64, u8
@@ -94,6 +95,9 @@ cdef class Plant:
     cdef f64 tolerance
     cdef f64 quiet_k_s
     cdef i64 n_channel, n_minute, n_fine
+    cdef i64 n_span
+    cdef Span* span                # runs of channels, in the order of their places
+    cdef i32* channel_of           # [n_channel] that order -> the channel's number
     cdef i64* channel_at
     cdef f64* channel_scale
     cdef i32* minute_of
@@ -118,8 +122,10 @@ cdef class Plant:
     cdef f64* guard_limit
     cdef f64* guard_reset
     cdef f64* guard_sign
-    cdef i64 kind_first[4]         # guards stand in order of their kind: STATE, ALGEBRAIC, SOFT
+    cdef Span* guard_span
+    cdef i64 kind_span[4]          # guards, and so their spans, stand in order of their kind: STATE, ALGEBRAIC, SOFT
     cdef i64 n_violated
+    cdef i32* violated_at          # [n_violated] the guards that are beyond their limit
     cdef u8* violated
     cdef i32* fired
     cdef f64* fired_value

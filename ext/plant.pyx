@@ -10,10 +10,12 @@ step runs; Python gets control back at the due time, at a guard, at a watched jo
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from .feeding cimport draw_rows, find_feeds, load_boards, supply_loss
+from .feeding cimport count_racks, drain_batteries, draw_rows, find_feeds, load_boards, supply_loss
+from .lanes cimport largest, largest_of_those, total
 from .network cimport Grid
 from .queue cimport Queue
 from .sources cimport curve_loss_w, solar_available
+from .spans cimport beyond, read_spans
 from .storage cimport march_store_heat, march_stores, store_limits
 from .tables cimport (bind_aux, bind_block, bind_board, bind_branch, bind_bus, bind_genset, bind_grid, bind_island, bind_ledger,
                       bind_loop, bind_row, bind_rule, bind_site, bind_source, bind_store, bind_tier)
@@ -36,6 +38,18 @@ cdef void* room(size_t size) except NULL:
         raise MemoryError
     memset(p, 0, size + 64)
     return p
+
+
+def spans_of(at, cuts=()):
+    """Runs of consecutive places in ``at``, as rows of a ``Span``; a run ends before each index in ``cuts``."""
+    import numpy as np
+
+    at = np.asarray(at, dtype=np.int64)
+    breaks = np.flatnonzero(np.diff(at) != 1) + 1
+    first = np.unique(np.concatenate([[0], breaks, np.asarray(cuts, dtype=np.int64)]).astype(np.int64))
+    first = first[first < len(at)]
+    n = np.diff(np.append(first, len(at)))
+    return np.ascontiguousarray(np.stack([first, at[first], n], axis=1)) if len(first) else np.zeros((0, 3), np.int64)
 
 
 cdef class Plant:
@@ -107,17 +121,28 @@ cdef class Plant:
         return <void*><size_t>array.ctypes.data
 
     def bind_record(self, channel_at, channel_scale, minute_of, minute_mean, fine_of):
-        """What to record: arena offsets (i8) and scales (f8) of all channels, the minute's and the fine window's."""
+        """What to record: arena offsets (i8) and scales (f8) of all channels, the minute's and the fine window's.
+
+        Inside, channels stand in the order of their places, so that a step reads the arena in runs; the hour puts them
+        back into theirs.
+        """
         import numpy as np
 
+        order = np.argsort(np.asarray(channel_at, dtype=np.int64), kind="stable")
+        slot = np.argsort(order, kind="stable")
+        channel_at = np.asarray(channel_at, dtype=np.int64)[order]
+        spans = spans_of(channel_at)
         self.n_channel = len(channel_at)
         self.n_minute = len(minute_of)
         self.n_fine = len(fine_of)
-        self.channel_at = <i64*>self.hold(np.ascontiguousarray(channel_at, "i8"))
-        self.channel_scale = <f64*>self.hold(np.ascontiguousarray(channel_scale, "f8"))
-        self.minute_of = <i32*>self.hold(np.ascontiguousarray(minute_of, "i4"))
+        self.n_span = len(spans)
+        self.span = <Span*>self.hold(spans)
+        self.channel_of = <i32*>self.hold(order.astype("i4"))
+        self.channel_at = <i64*>self.hold(channel_at)
+        self.channel_scale = <f64*>self.hold(np.asarray(channel_scale, dtype="f8")[order])
+        self.minute_of = <i32*>self.hold(slot[np.asarray(minute_of, dtype="i8")].astype("i4"))
         self.minute_mean = <u8*>self.hold(np.ascontiguousarray(minute_mean, "u1"))
-        self.fine_of = <i32*>self.hold(np.ascontiguousarray(fine_of, "i4"))
+        self.fine_of = <i32*>self.hold(slot[np.asarray(fine_of, dtype="i8")].astype("i4"))
         self.accumulators = np.zeros(3 * self.n_channel, "f4")
         self.minute_accumulators = np.zeros(self.n_minute + 2, "f8")
         self.value_now = <float*>self.hold(np.zeros(self.n_channel, "f4"))
@@ -139,12 +164,16 @@ cdef class Plant:
         kind = np.asarray(kind)
         if (np.diff(kind) < 0).any():
             raise ValueError("guards must stand in order of their kind")
+        kind_first = np.searchsorted(kind, range(4))
+        spans = spans_of(at, kind_first)
+        self.guard_span = <Span*>self.hold(spans)
         for k in range(4):
-            self.kind_first[k] = int(np.searchsorted(kind, k))
+            self.kind_span[k] = int(np.searchsorted(spans[:, 0], kind_first[k]))
         self.violations = np.zeros(self.n_guard, "u1")
         self.fired_now = np.zeros(self.n_guard, "i4")
         self.violated = <u8*>self.hold(self.violations)
         self.fired = <i32*>self.hold(self.fired_now)
+        self.violated_at = <i32*>self.hold(np.zeros(self.n_guard, "i4"))
         self.fired_values = np.zeros(self.n_guard, "f8")
         self.fired_value = <f64*>self.hold(self.fired_values)
 
@@ -245,7 +274,10 @@ cdef class Plant:
         self.step_open_ms = clocks["step_open_ms"]
         self.hour_s = clocks["hour_s"]
         self.minute_s = clocks["minute_s"]
-        self.n_violated = int(self.violations.sum())
+        self.n_violated = 0
+        for i in self.violations.nonzero()[0]:
+            self.violated_at[self.n_violated] = i
+            self.n_violated += 1
 
     def network_state(self):
         """Bytes of the network's voltages, for a snapshot."""
@@ -429,6 +461,7 @@ cdef class Plant:
         cdef i64 i
         for i in range(self.n_fired):
             self.violated[self.fired[i]] = 1
+            self.violated_at[self.n_violated + i] = self.fired[i]
         self.n_violated += self.n_fired
         self.ledger.guards[0] += 1.0
         return 0
@@ -510,9 +543,8 @@ cdef class Plant:
                   t.bbu_charge_w, t.bbu_j, t.pump_draw_w, t.bbu_w, t.p_w, t.run_w, t.unserved_w, t.board_w, t.pump_on)
         load_boards(t, &self.board)
         for k in range(self.loop.n):
-            self.loop.cdu_w[k] = 0.0
-            for i in range(self.loop.row_first[k], self.loop.row_last[k]):
-                self.loop.cdu_w[k] += t.pump_draw_w[i]
+            i = self.loop.row_first[k]
+            self.loop.cdu_w[k] = total(self.loop.row_last[k] - i, t.pump_draw_w + i)
         for i in range(self.board.n):
             self.board.loss_w[i] = self.board.alive[i] * curve_loss_w(
                 self.board.out_w[i], self.board.rated_w[i], self.board.loss_0[i], self.board.loss_1[i],
@@ -908,37 +940,32 @@ cdef class Plant:
 
     cdef void march(self, f64 h_s) noexcept nogil:
         """Advance stores, rows and loops with the powers of this step."""
-        cdef i64 i, k, first, last
-        cdef f64 heat_j, air_w, valve, worst, rate = 0.0, before
+        cdef i64 k, n, first, last
+        cdef f64 heat_j, air_w, valve, off_w, worst, rate = 0.0, before
+        drain_batteries(self.row.n, h_s, self.row.bbu_w, self.row.bbu_j)
         march_stores(&self.store, h_s)
         worst = march_store_heat(&self.store, self.site.temp_c[0], h_s)
         for k in range(self.loop.n):
+            if self.loop.commissioned[k] < 0.5:
+                continue
             first = self.loop.row_first[k]
             last = self.loop.row_last[k]
             before = self.loop.supply_tcs_max_c[k]
-            worst = max_(worst, march_rows(&self.row, first, last, self.loop.supply_c[k], self.loop.flow[k], h_s,
-                                           self.row_work))
-            heat_j = 0.0
-            air_w = 0.0
-            valve = 0.0
-            self.loop.supply_tcs_max_c[k] = -100.0
-            self.loop.die_max_c[k] = -100.0
-            self.loop.it_w[k] = 0.0
-            for i in range(first, last):
-                heat_j += self.row.heat_j[i]
-                air_w += self.row.air_w[i]
-                if self.row.commissioned[i] > 0.0:
-                    valve = max_(valve, self.row.valve[i])
-                self.loop.it_w[k] += self.row.p_w[i]
-                self.row.bbu_j[i] = max_(self.row.bbu_j[i] - self.row.bbu_w[i] * h_s, 0.0)
-                self.loop.supply_tcs_max_c[k] = max_(self.loop.supply_tcs_max_c[k], self.row.supply_c[i])
-                self.loop.die_max_c[k] = max_(self.loop.die_max_c[k], self.row.die_c[i])
+            off_w = march_rows(&self.row, first, last, self.loop.supply_c[k], self.loop.flow[k], h_s, self.row_work)
+            worst = max_(off_w, worst) + 0.0 * off_w  # one that is no number is kept
+            n = last - first
+            heat_j = total(n, self.row.heat_j + first)
+            air_w = total(n, self.row.air_w + first)
+            valve = largest_of_those(n, self.row.valve + first, self.row.commissioned + first)
+            self.loop.it_w[k] = total(n, self.row.p_w + first)
+            self.loop.supply_tcs_max_c[k] = largest(n, self.row.supply_c + first, -100.0)
+            self.loop.die_max_c[k] = largest(n, self.row.die_c + first, -100.0)
             rate = max_(rate, abs_(self.loop.supply_tcs_max_c[k] - before) / h_s)
             # what the buses fed this step; march_loop leaves what the next one will draw
             self.loop.drawn_w[k] = self.loop.power_w[k] * self.loop.fed[k] + self.loop.ups_w[k]
             self.loop.ups_j[k] += self.loop.ups_w[k] * h_s
-            worst = max_(worst, march_loop(&self.loop, k, heat_j, air_w, valve, self.site.temp_c[0],
-                                           self.site.wet_bulb_c[0], h_s))
+            off_w = march_loop(&self.loop, k, heat_j, air_w, valve, self.site.temp_c[0], self.site.wet_bulb_c[0], h_s)
+            worst = max_(off_w, worst) + 0.0 * off_w
         self.rate_k_s = rate
         self.site.heat_residual_pu[0] = worst
 
@@ -948,8 +975,8 @@ cdef class Plant:
         """Site totals of the step, W, each from the components' side."""
         cdef SiteTable* s = &self.site
         cdef i64 i
-        cdef f64 solar = 0.0, avail = 0.0, bat = 0.0, q = 0.0, qs = 0.0, it = 0.0, cool = 0.0, aux = 0.0, ups = 0.0
-        cdef f64 grid = 0.0, var = 0.0, gen = 0.0, unserved = 0.0, bbu = 0.0, water = 0.0, loss = 0.0, dis = 0.0
+        cdef f64 solar = 0.0, avail = 0.0, bat = 0.0, q = 0.0, qs = 0.0, it, cool = 0.0, aux = 0.0, ups = 0.0
+        cdef f64 grid = 0.0, var = 0.0, gen = 0.0, unserved, bbu, water = 0.0, loss = 0.0, dis = 0.0
         for i in range(self.grid.n):
             grid += self.grid.p_w[i]
             var += self.grid.q_var[i]
@@ -966,10 +993,9 @@ cdef class Plant:
             q += self.store.q_ah[i] * self.store.commissioned[i]
             qs += self.store.q_ah[i] * self.store.commissioned[i] * self.store.soc[i]
         self.roll_up_blocks()
-        for i in range(self.row.n):
-            it += self.row.p_w[i]
-            unserved += self.row.unserved_w[i]
-            bbu += self.row.bbu_w[i]
+        it = total(self.row.n, self.row.p_w)
+        unserved = total(self.row.n, self.row.unserved_w)
+        bbu = total(self.row.n, self.row.bbu_w)
         for i in range(self.loop.n):
             cool += self.loop.drawn_w[i] + self.loop.cdu_w[i]
             water += self.loop.water_kg_s[i]
@@ -1065,8 +1091,6 @@ cdef class Plant:
         """Add the step to the ledgers, J."""
         cdef SiteTable* s = &self.site
         cdef LedgerTable* b = &self.ledger
-        cdef i64 i
-        cdef f64 up = 0.0, rows = 0.0
         b.solar_available[0] += s.solar_available_w[0] * h_s
         b.solar_used[0] += s.solar_w[0] * h_s
         b.curtailed[0] += s.curtailed_w[0] * h_s
@@ -1091,37 +1115,43 @@ cdef class Plant:
         b.seconds[0] += h_s
         if self.now_ms < self.fine_end_ms:
             b.fine_steps[0] += 1.0
-        for i in range(self.row.n):
-            rows += self.row.racks[i] * self.row.commissioned[i]
-            up += self.row.racks[i] * self.row.commissioned[i] * (1.0 - self.row.tripped[i]) * (
-                1.0 if self.row.run_w[i] > 0.0 else 0.0)
-        b.rows_s[0] += rows * h_s
-        b.rows_up_s[0] += up * h_s
+        count_racks(self.row.n, self.row.racks, self.row.commissioned, self.row.tripped, self.row.run_w, self.row_work,
+                    self.row_work + self.row.n)
+        b.rows_s[0] += total(self.row.n, self.row_work) * h_s
+        b.rows_up_s[0] += total(self.row.n, self.row_work + self.row.n) * h_s
 
     # ------------------------------------------------------------------ watch
 
     cdef int watch(self, u8 kind) noexcept nogil:
         """Guards of one kind that are newly beyond their limit: their number; ``fired`` lists them."""
-        cdef i64 i
+        cdef i64 s, i
         cdef f64 x
+        cdef Span span
         self.n_fired = 0
-        for i in range(self.kind_first[kind], self.kind_first[kind + 1]):
-            x = self.guard_sign[i] * (self.values[self.guard_at[i]] - self.guard_limit[i])
-            if not (x <= 0.0) and not self.violated[i]:
-                self.fired[self.n_fired] = <i32>i
-                self.fired_value[self.n_fired] = self.values[self.guard_at[i]]
-                self.n_fired += 1
+        for s in range(self.kind_span[kind], self.kind_span[kind + 1]):
+            span = self.guard_span[s]
+            if not beyond(span.n, self.values + span.at, self.guard_limit + span.first, self.guard_sign + span.first):
+                continue
+            for i in range(span.first, span.first + span.n):
+                x = self.guard_sign[i] * (self.values[self.guard_at[i]] - self.guard_limit[i])
+                if not (x <= 0.0) and not self.violated[i]:
+                    self.fired[self.n_fired] = <i32>i
+                    self.fired_value[self.n_fired] = self.values[self.guard_at[i]]
+                    self.n_fired += 1
         return self.n_fired > 0
 
     cdef void rearm(self) noexcept nogil:
-        cdef i64 i
-        if self.n_violated == 0:
-            return
-        self.n_violated = 0
-        for i in range(self.n_guard):
-            self.n_violated += self.violated[i]
-            if self.violated[i] and self.guard_sign[i] * (self.values[self.guard_at[i]] - self.guard_reset[i]) < 0.0:
+        """Forget the guards whose value is back within its reset."""
+        cdef i64 j, kept = 0
+        cdef i32 i
+        for j in range(self.n_violated):
+            i = self.violated_at[j]
+            if self.guard_sign[i] * (self.values[self.guard_at[i]] - self.guard_reset[i]) < 0.0:
                 self.violated[i] = 0
+            else:
+                self.violated_at[kept] = i
+                kept += 1
+        self.n_violated = kept
 
     # ------------------------------------------------------------------ commit
 
@@ -1162,14 +1192,13 @@ cdef class Plant:
         cdef i64 i, n = self.n_channel
         cdef float h = <float>h_s
         cdef float* now = self.value_now
-        cdef float* total = self.hour_sum
+        cdef float* sums = self.hour_sum
         cdef float* low = self.hour_min
         cdef float* high = self.hour_max
         cdef i64 minute = MS_PER_MIN if self.grid_ms < MS_PER_MIN else self.grid_ms
+        read_spans(self.n_span, self.span, self.values, self.channel_scale, now)
         for i in range(n):
-            now[i] = <float>(self.values[self.channel_at[i]] * self.channel_scale[i])
-        for i in range(n):
-            total[i] += now[i] * h
+            sums[i] += now[i] * h
             low[i] = now[i] if now[i] < low[i] else low[i]
             high[i] = now[i] if now[i] > high[i] else high[i]
         self.hour_s += h_s
@@ -1203,10 +1232,12 @@ cdef class Plant:
         cdef i64 i, n = self.n_channel
         cdef float* out = self.hour_out + self.hours * 3 * n
         cdef float per = <float>(1.0 / self.hour_s)
+        cdef i32 k
         for i in range(n):
-            out[i] = self.hour_sum[i] * per
-        memcpy(out + n, self.hour_min, n * sizeof(float))
-        memcpy(out + 2 * n, self.hour_max, n * sizeof(float))
+            k = self.channel_of[i]
+            out[k] = self.hour_sum[i] * per
+            out[n + k] = self.hour_min[i]
+            out[2 * n + k] = self.hour_max[i]
         self.hour_t[self.hours] = t0
         self.hours += 1
         clear_hour(self)

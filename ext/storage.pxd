@@ -4,6 +4,7 @@ Equivalent circuit with two RC pairs, current from power by the quadratic, exact
 current; two coupled thermal nodes (cells, coolant) exact for constant inputs. Discharge is positive.
 """
 
+from .lanes cimport worst_of
 from .linear2 cimport Step2, step2
 from .tables cimport StoreTable
 from .types cimport abs_, exp_, f64, f64_cr, f64_r, i64, max_, min_, sqrt_
@@ -183,19 +184,15 @@ cdef inline void store_heat(i64 n, f64 h_s, f64 ambient_c, f64_cr cooling, f64_c
         un = m.f0 * u + m.f1 * du
         wn = m.f0 * w + m.f1 * dw
         out_j = ga[i] * (m.g0 * u + m.g1 * du + (t1s - ambient_c) * h_s) + chilled_w[i] * h_s
-        off_w[i] = (c1[i] * (un - u) + c2[i] * (wn - w) - heat_w[i] * h_s + out_j) / h_s
+        off_w[i] = abs_(c1[i] * (un - u) + c2[i] * (wn - w) - heat_w[i] * h_s + out_j) / h_s
         cell_c[i] = t1s + un
         cool_c[i] = t2s + wn
 
 
 cdef inline f64 march_store_heat(StoreTable* t, f64 ambient_c, f64 h_s) noexcept nogil:
     """Advance cell and coolant temperature and the chiller; return the largest heat residual, W."""
-    cdef i64 i
-    cdef f64 worst = 0.0
     store_chillers(t.n, ambient_c, t.cell_c, t.cool_c, t.cool_on_c, t.cool_off_c, t.alive, t.chiller_w, t.chiller_cop,
                    t.aux_w, t.pump_w, t.standby_w, t.p_w, t.cooling, t.chilled_w, t.aux_now_w)
     store_heat(t.n, h_s, ambient_c, t.cooling, t.g_on_w_k, t.g_off_w_k, t.g_ambient_w_k, t.c_cell_j_k, t.c_cool_j_k,
                t.heat_w, t.chilled_w, t.cell_c, t.cool_c, t.off_w)
-    for i in range(t.n):
-        worst = max_(worst, abs_(t.off_w[i]))
-    return worst
+    return worst_of(t.n, t.off_w)

@@ -6,6 +6,7 @@ dry coolers. Both advance exactly for inputs held over a step; what couples them
 and the heat, is exchanged once a step, and every joule that leaves a row enters its loop.
 """
 
+from .lanes cimport worst_of
 from .linear2 cimport Step2, step2
 from .tables cimport LoopTable, RowTable
 from .types cimport abs_, exp_, f64, f64_cr, f64_r, i64, log_, max_, min_
@@ -92,7 +93,7 @@ cdef inline void row_update(i64 first, i64 last, f64 h_s, f64 fws_c, f64_cr ge, 
         un = f0[i] * u + f1[i] * du
         wn = f0[i] * w + f1[i] * dw
         heat_j[i] = ge[i] * (g0[i] * w + g1[i] * dw + (t2s - fws_c) * h_s)
-        off_w[i] = (c_die[i] * (un - u) + c_tcs[i] * (wn - w) - q * h_s + heat_j[i]) * per_h
+        off_w[i] = abs_((c_die[i] * (un - u) + c_tcs[i] * (wn - w) - q * h_s + heat_j[i]) * per_h)
         die_c[i] = t1s + un
         tcs_c[i] = t2s + wn
 
@@ -117,10 +118,9 @@ cdef inline f64 march_rows(RowTable* t, i64 first, i64 last, f64 fws_c, f64 flow
     plate keeps 1 % of its conductance (natural convection, from memory). A 30 s actuator lag makes the valve
     independent of the step. ``work`` has room for six columns.
     """
-    cdef i64 i, n = t.n
+    cdef i64 n = t.n
     cdef f64* ge = work
     cdef f64* off = work + 5 * n
-    cdef f64 worst = 0.0
     move_valves(first, last, fws_c, 1.0 - exp_(-h_s / VALVE_LAG_S), t.run_w, t.liquid_share, t.tcs_w_k, t.pump_share,
                 t.tcs_above_fws_k, t.tcs_set_c, t.ge_w_k, t.valve)
     exchange(first, last, flow, t.valve, t.fws_w_k, t.tcs_w_k, t.ua_w_k, t.pump_share, t.pump_ua_share, t.pump_on, ge)
@@ -131,9 +131,7 @@ cdef inline f64 march_rows(RowTable* t, i64 first, i64 last, f64 fws_c, f64 flow
                t.heat_j, off)
     row_supply(first, last, fws_c, ge, t.tcs_w_k, t.pump_share, t.pump_on, t.tcs_c, t.run_w, t.liquid_share,
                t.supply_c, t.air_w, t.ge_w_k)
-    for i in range(first, last):
-        worst = max_(worst, abs_(off[i]))
-    return worst
+    return worst_of(last - first, off + first)
 
 
 cdef inline f64 cross_flow(f64 ua, f64 ca, f64 cw) noexcept nogil:

@@ -111,7 +111,10 @@ class Engine:
         self.fine_names = [names[i] for i in self.fine_index]
 
     def _plant(self) -> Any:
-        guards = self.plan.guards = sorted(self.plan.guards, key=lambda guard: GUARD_MODES.index(guard.mode))
+        # in the order of their places within a mode: the kernel watches runs of neighbours at once
+        guards = self.plan.guards = sorted(
+            self.plan.guards, key=lambda guard: (GUARD_MODES.index(guard.mode), self.arena.offset(guard.place))
+        )
         sign = np.array([-1.0 if guard.below else 1.0 for guard in guards])
         limit = np.array([guard.limit for guard in guards])
         reset = np.array([guard.limit if np.isnan(guard.reset) else guard.reset for guard in guards])

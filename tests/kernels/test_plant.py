@@ -2,10 +2,15 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import twin
 from tests.kernels.tiny import Tiny
+from tests.runs.worlds import scenario
+from twin import _core
 
-GUARD, CHUNK, AUDIT_FAILED = 1, 3, 6
+GUARD, CHUNK, FAILED, AUDIT_FAILED = 1, 3, 4, 6
 
 
 def site(tiny: Tiny, name: str) -> float:
@@ -222,3 +227,77 @@ def test_a_fine_window_may_be_as_fine_as_ten_milliseconds(step_ms):
     tiny.plant.advance(1_000, True)
     assert tiny["ledger", "fine_steps"][0] == 1000 / step_ms
     assert tiny["ledger", "worst_heat_pu"][0] < 1e-9
+
+
+# ---------------------------------------------------------------------- runs of neighbours
+
+
+@given(st.lists(st.integers(0, 30), max_size=40), st.lists(st.integers(0, 40), max_size=3))
+def test_spans_hold_every_place_once_and_only_neighbours(at, cuts):
+    cuts = sorted(min(cut, len(at)) for cut in cuts)
+    spans = _core.plant.spans_of(at, cuts)
+    numbers = [first + i for first, _, n in spans for i in range(n)]
+    places = [place + i for _, place, n in spans for i in range(n)]
+    assert numbers == list(range(len(at)))
+    assert places == at
+    assert set(cuts) - {len(at)} <= {first for first, _, _ in spans}
+
+
+def test_an_hour_of_every_channel_is_made_of_its_values_after_each_step():
+    tiny = Tiny()
+    tiny.weather(dc_pu=0.4, temp_c=31.0, wet_bulb_c=16.0)
+    channels = tiny.engine.channels
+    seen = []
+    for _ in range(60):
+        tiny.step(60.0)
+        seen.append([tiny.engine.arena.get(channel.place) * channel.scale for channel in channels])
+    values = np.array(seen, dtype=np.float32)
+    mean, least, greatest = tiny.engine.buffers[1][0]
+    assert len({channel.place for channel in channels}) > 200
+    np.testing.assert_array_equal(least, values.min(axis=0))
+    np.testing.assert_array_equal(greatest, values.max(axis=0))
+    np.testing.assert_allclose(mean, values.mean(axis=0, dtype=np.float64), rtol=2e-5, atol=1e-5)
+
+
+@pytest.fixture
+def base():
+    with twin.Run(scenario(faults__random=False)) as run:
+        yield run
+
+
+@pytest.mark.parametrize("row", [0, 9, 397, 799])
+def test_each_row_has_its_own_guard(base, row):
+    engine = base.engine
+    engine.arena.column("row", "die_c")[row] = 130.0
+    _, why = engine.plant.advance(60_000, False)
+    assert why == GUARD
+    fired = [engine.plan.guards[i] for i in engine.plant.fired_now[: engine.plant.n_fired]]
+    assert [guard.name for guard in fired if guard.place.table == "row"] == [f"{engine.plan.row_names[row]}.warm"]
+    engine.arena.column("row", "die_c")[row] = 130.0
+    engine.plant.advance(120_000, False)  # still warm, and told already
+    again = [engine.plan.guards[i].name for i in engine.plant.fired_now[: engine.plant.n_fired]]
+    assert f"{engine.plan.row_names[row]}.warm" not in again
+
+
+@pytest.mark.parametrize(("table", "column"), [("row", "die_c"), ("loop", "return_c"), ("store", "cell_c")])
+def test_a_temperature_that_is_no_number_ends_the_run(base, table, column):
+    base.engine.plan.guards.clear()
+    base.engine.arena.column(table, column)[1] = np.nan
+    why = GUARD
+    while why == GUARD:
+        _, why = base.engine.plant.advance(60_000, False)
+    assert why in (AUDIT_FAILED, FAILED)
+
+
+def test_a_hall_that_does_not_stand_yet_keeps_its_state():
+    late = '[[commission]]\nwhat = "hall-02"\nat = "0d 02:00"\n'
+    with twin.Run(scenario(late, faults__random=False)) as run:
+        die_c = run.engine.arena.column("row", "die_c")
+        first, last = run.engine.plan.halls["hall-02"]
+        start = die_c[first:last].copy()
+        run.advance("2h")
+        assert (die_c[first:last] == start).all()
+        assert (die_c[:first] != start[0]).all()
+        assert run.read("cooling-02.power_mw") == 0.0
+        run.advance("1h")
+        assert (die_c[first:last] != start).all()

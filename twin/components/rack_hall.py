@@ -202,7 +202,8 @@ class RackHall(Component, kind="rack_hall"):
             )
         first, last = plan.halls[self.name]
         rows = tuple(Place("row", "commissioned", i) for i in range(first, last))
-        places = {"commission": rows, "in_service": rows}
+        # a hall that does not stand yet has no heat to march
+        places = {"commission": (*rows, Place("loop", "commissioned", loop)), "in_service": rows}
         feeders = (f"{self.name}.a.xfmr", f"{self.name}.b.xfmr")
         plan.asset(Asset(self.name, self.kind, self.name, feeders, places, (self.bus_a, self.bus_b)))
         for side in ("a", "b"):
