@@ -72,6 +72,57 @@ def test_a_hall_keeps_running_on_its_other_side(without_t2):
     assert without_t2.table("site.unserved_mw").max().item() == 0.0
 
 
+# ---------------------------------------------------------------------- a section that its storage holds
+
+
+def closings(results: twin.Results, asset: str = "K56") -> list[float]:
+    """Seconds from the start of the run to each closing of ``asset``."""
+    events = results.events[(results.events.kind == "close") & (results.events.asset == asset)]
+    return [round(seconds, 3) for seconds in (events.time - local("0d 00:00")).dt.total_seconds()]
+
+
+@pytest.mark.parametrize(("lost", "coupler"), [("T1", "K12"), ("T3", "K34"), ("T5", "K56"), ("T7", "K78")])
+def test_a_section_left_on_its_own_storage_is_brought_back_to_the_grid(lost, coupler):
+    results = played(entry("0d 03:00", "trip", lost), "0d 03:10")
+    assert closings(results, coupler) == [3 * 3600 + 1.1]
+    assert not results.events.kind.isin(["stop", "blackout", "de-energised"]).any()
+    closed, tripped = (results.events[results.events.kind == kind].iloc[0] for kind in ("close", "trip"))
+    assert closed.cause_seq == tripped.seq
+
+
+def test_a_coupler_waits_its_whole_time_after_each_loss():
+    times = (("0d 03:00", "open"), ("0d 03:00:00.700", "close"), ("0d 03:00:01", "open"), ("0d 03:00:01.900", "close"))
+    assert closings(played("".join(entry(at, verb, "T5") for at, verb in times), "0d 03:05")) == []
+    assert closings(played("".join(entry(at, verb, "T5") for at, verb in times[:3]), "0d 03:05")) == [3 * 3600 + 2.1]
+
+
+def test_couplers_rest_while_the_site_is_an_island_and_act_when_the_grid_is_back():
+    lost = entry("0d 12:00", "fail", "grid-tie", duration="20min")
+    assert [closings(played(lost, "0d 12:30"), name) for name in ("K12", "K34", "K56", "K78")] == [[]] * 4
+    results = played(lost + entry("0d 12:05", "trip", "T5"), "0d 12:30")
+    assert closings(results) == [12 * 3600 + 20 * 60 + 1.1]
+
+
+def test_no_transfer_is_made_onto_a_failed_busbar():
+    failed = entry("0d 02:59", "fail", "35-5", duration="2min")
+    assert closings(played(failed + entry("0d 03:00", "trip", "T5"), "0d 03:05")) == [3 * 3600 + 61.1]
+
+
+def test_nobody_opens_a_coupler_when_its_transformer_returns():
+    results = played(entry("0d 03:00", "open", "T5", duration="5min"), "0d 03:20")
+    assert closings(results) == [3 * 3600 + 1.1]
+    assert not ((results.events.asset == "K56") & (results.events.kind == "open")).any()
+
+
+def test_a_waiting_coupler_goes_on_waiting_after_a_restart():
+    with twin.Run(scenario(entry("0d 02:59:59.500", "trip", "T5"), faults__random=False)) as run:
+        run.advance(local("0d 03:00"))
+        saved = run.snapshot()
+    with twin.Run.restore(saved) as run:
+        run.advance("1min")
+        assert closings(run.finish()) == [3 * 3600 + 0.6]
+
+
 # ---------------------------------------------------------------------- both sides of a hall
 
 
