@@ -170,6 +170,58 @@ def test_gpus_of_a_dark_hall_are_out_of_service_until_it_is_back():
 # ---------------------------------------------------------------------- cooling
 
 
+def cooling_told(run: twin.Run) -> list[tuple[str, str]]:
+    """Time of day and text of what the fourth cooling plant tells."""
+    events = run.finish().events
+    events = events[(events.kind == "cooling") & (events.asset == "cooling-04")]
+    return list(zip((events.time + pd.Timedelta("8h")).dt.strftime("%H:%M:%S.%f").str[:-3], events.text, strict=True))
+
+
+def dark_fourth_hall(at: str, duration: str) -> str:
+    lost = entry(at, "open", "hall-04.a.xfmr", duration=duration)
+    return lost + lost.replace(".a.", ".b.")
+
+
+def test_fans_are_told_to_run_when_they_do_and_pumps_on_their_ups_never_stopped():
+    with twin.Run(scenario(dark_fourth_hall("0d 15:00", "30min"), faults__random=False)) as run:
+        run.advance(local("0d 15:30"))
+        assert run.read("cooling-04.flow_share") == pytest.approx(0.5, abs=0.01)
+        run.advance("1min")
+        fans_w = run.engine.arena.column("loop", "fans_w")[3]
+        told = cooling_told(run)
+    assert fans_w > 0.0
+    assert told == [
+        ("15:00:00.000", "fans stopped, pumps on UPS: no supply"),
+        ("15:30:00.000", "fans running again"),
+    ]
+
+
+def test_pumps_whose_ups_ran_out_are_restarted_after_their_delay_and_again_after_another_loss():
+    text = dark_fourth_hall("0d 15:00", "15min") + dark_fourth_hall("0d 15:16", "2min")
+    with twin.Run(scenario(text, faults__random=False, site__cooling_plant__cooling__pump_ups_min=1)) as run:
+        still = []
+        for at in ("0d 15:15", "0d 15:16", "0d 15:18", "0d 15:20"):
+            run.advance(local(at))
+            still.append(run.read("cooling-04.flow_share") < 0.02)
+        run.advance("5min")
+        assert run.read("cooling-04.flow_share") > 0.4
+        told = cooling_told(run)
+    assert still == [True] * 4
+    texts = ["fans stopped", "pumps stopped", "no supply again", "pumps and fans running again"]
+    assert [text[: len(words)] for (_, text), words in zip(told, texts, strict=True)] == texts
+    assert told[-1][0] == "15:20:00.000"  # 90 s after 15:18, on the next line of the grid
+
+
+def test_a_cooling_plant_that_has_failed_is_not_started_by_the_return_of_supply():
+    text = dark_fourth_hall("0d 15:00", "5min") + entry("0d 14:59", "fail", "cooling-04", duration="20min")
+    with twin.Run(scenario(text, faults__random=False)) as run:
+        run.advance(local("0d 15:18"))
+        assert run.read("cooling-04.flow_share") < 0.02
+        run.advance("5min")
+        assert run.read("cooling-04.flow_share") > 0.4
+        assert cooling_told(run) == []
+
+
 def test_without_coolant_flow_a_full_row_throttles_in_seconds_and_stops_within_a_minute():
     # docs/physics.md: 1.5 K/s at zero flow, throttle in 10 to 20 s, trip at about 30 s
     with twin.Run(scenario(faults__random=False)) as run:
