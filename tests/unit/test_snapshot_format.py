@@ -58,6 +58,13 @@ def test_another_version_and_other_files_are_named_as_such(other):
         unpack(other + pack(HEADER, BUFFERS)[len(MAGIC) :])
 
 
-def test_a_header_with_no_number_in_it_cannot_be_written():
-    with pytest.raises(ValueError, match="JSON"):
-        pack({"x": float("nan")}, {})
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_a_header_with_no_number_in_it_cannot_be_written(number):
+    header = {"clocks": [1.0], "world": {"actors": [{"name": "T1"}, {"name": "T2", "data": {"peak": number}}]}}
+    with pytest.raises(RunError, match=rf"world\.actors\.1\.data\.peak = {number}"):
+        pack(header, {})
+
+
+def test_a_header_cannot_take_the_name_under_which_the_buffers_are_listed():
+    with pytest.raises(RunError, match="'buffers'"):
+        pack({"buffers": [["mine", 3]]}, BUFFERS)
