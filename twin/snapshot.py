@@ -28,6 +28,14 @@ def pack(header: dict[str, Any], buffers: dict[str, bytes]) -> bytes:
     return body + hashlib.sha256(body).digest()
 
 
+def digest(header: dict[str, Any], buffers: dict[str, bytes]) -> str:
+    """SHA-256 of ``header`` and ``buffers``, which does not depend on the version of the container."""
+    sha = hashlib.sha256(_json(header, buffers))
+    for data in buffers.values():
+        sha.update(data)
+    return sha.hexdigest()
+
+
 def _json(header: dict[str, Any], buffers: dict[str, bytes]) -> bytes:
     if "buffers" in header:
         raise RunError("snapshot: the header has a key 'buffers', which names the parts behind it; choose another")
