@@ -18,7 +18,7 @@ LAYERS = (
     ("names and units", "errors quantities globs tables local_time snapshot toml_lines toml_write _version"),
     ("compiled core", "_core"),
     ("network", "network _network_data _matpower short_circuit _short_circuit _pandapower"),
-    ("boundary data", "weather workload schedule adequacy"),
+    ("boundary data", "weather workload scheduling adequacy"),
     ("formulas", "ageing curves"),
     ("plan", "plan actors pools"),
     ("component", "component"),

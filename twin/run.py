@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import resource
 import shutil
@@ -342,14 +341,17 @@ class Run:
         self.world.collect_jobs()
         return self._pack({})
 
+    def _state(self) -> dict[str, Any]:
+        """What a snapshot holds of the present state besides the compiled buffers."""
+        return {"clocks": self.engine.plant.clocks(), "world": self.world.state()}
+
     def _pack(self, more: dict[str, Any]) -> bytes:
         header = {
             "scenario": self.scenario.to_toml(), "scenario_digest": self.scenario.digest,
             "boundary": self._boundary(),
             "base_dir": str(self.scenario.base_dir),
             "files": {name: str(path) for name, path in self.scenario.boundary.items()},
-            "clocks": self.engine.plant.clocks(), "world": self.world.state(),
-            "watch": self.world.watch_text, **more,
+            **self._state(), "watch": self.world.watch_text, **more,
         }  # fmt: skip
         return snapshot.pack(header, self.engine.buffers_state())
 
@@ -435,12 +437,14 @@ class Run:
         return self._results
 
     def state_digest(self) -> str:
-        """SHA-256 of the present state: every compiled buffer, but for which jobs are watched."""
-        digest = hashlib.sha256()
-        for name, data in sorted(self.engine.buffers_state(watching=False).items()):
-            digest.update(name.encode())
-            digest.update(data)
-        return digest.hexdigest()
+        """SHA-256 of the present state: all that a snapshot holds of it, but not what is watched.
+
+        Clocks, behaviours, random streams, counts and every compiled buffer; not the scenario and its files, which
+        have digests of their own.
+        """
+        self.engine.drain(self._recorder)
+        self.world.collect_jobs()
+        return snapshot.digest(self._state(), self.engine.buffers_state(watching=False))
 
 
 def peak_rss_mb() -> float:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+from collections.abc import Iterator
 from typing import Any
 
 from twin.errors import RunError
@@ -17,12 +19,42 @@ HASH_BYTES = 32
 
 
 def pack(header: dict[str, Any], buffers: dict[str, bytes]) -> bytes:
-    """One byte string with ``header`` (JSON) and ``buffers``."""
-    lengths = [[name, len(data)] for name, data in buffers.items()]
-    # keys stay in their order: a behaviour goes through its data in the order in which it came about
-    text = json.dumps({**header, "buffers": lengths}, allow_nan=False).encode()
+    """One byte string with ``header`` (JSON) and ``buffers``.
+
+    Raise RunError for a number that is not finite, and for a header with a key ``buffers``, which is ours.
+    """
+    text = _json(header, buffers)
     body = b"".join((MAGIC, len(text).to_bytes(8, "little"), text, *buffers.values()))
     return body + hashlib.sha256(body).digest()
+
+
+def digest(header: dict[str, Any], buffers: dict[str, bytes]) -> str:
+    """SHA-256 of ``header`` and ``buffers``, which does not depend on the version of the container."""
+    sha = hashlib.sha256(_json(header, buffers))
+    for data in buffers.values():
+        sha.update(data)
+    return sha.hexdigest()
+
+
+def _json(header: dict[str, Any], buffers: dict[str, bytes]) -> bytes:
+    if "buffers" in header:
+        raise RunError("snapshot: the header has a key 'buffers', which names the parts behind it; choose another")
+    lengths = [[name, len(data)] for name, data in buffers.items()]
+    try:
+        # keys stay in their order: a behaviour goes through its data in the order in which it came about
+        return json.dumps({**header, "buffers": lengths}, allow_nan=False).encode()
+    except ValueError as error:
+        key, value = next(_not_finite(header, ""), ("the header", error))
+        raise RunError(f"snapshot: {key} = {value}: expected finite numbers, or None where there is none") from error
+
+
+def _not_finite(value: Any, path: str) -> Iterator[tuple[str, float]]:
+    """Numbers in nested data that JSON cannot say, with their dotted keys."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield path, value
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+    for key, item in items:
+        yield from _not_finite(item, f"{path}.{key}" if path else str(key))
 
 
 def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:

@@ -375,6 +375,15 @@ class World(Verbs):
         """Whether the bus is energised."""
         return bool(self.arena.column("bus", "alive")[self.plan.buses[bus]] > 0.0)
 
+    def supply_level(self, bus: str) -> int:
+        """How the bus is supplied: 0 dead, 1 alive in an island of local sources, 2 tied to a grid that is there."""
+        index = self.plan.buses[bus]
+        return sum(bool(self.arena.column("bus", name)[index] > 0.0) for name in ("alive", "tied"))
+
+    def failed(self, name: str) -> bool:
+        """Whether the asset has failed and is not repaired."""
+        return name in self.failed_assets
+
     def row_supply(self, row: int) -> bool:
         """Whether a board of the row group is energised."""
         boards = [int(self.arena.column("row", side)[row]) for side in ("board_a", "board_b")]

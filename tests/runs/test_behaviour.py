@@ -72,6 +72,57 @@ def test_a_hall_keeps_running_on_its_other_side(without_t2):
     assert without_t2.table("site.unserved_mw").max().item() == 0.0
 
 
+# ---------------------------------------------------------------------- a section that its storage holds
+
+
+def closings(results: twin.Results, asset: str = "K56") -> list[float]:
+    """Seconds from the start of the run to each closing of ``asset``."""
+    events = results.events[(results.events.kind == "close") & (results.events.asset == asset)]
+    return [round(seconds, 3) for seconds in (events.time - local("0d 00:00")).dt.total_seconds()]
+
+
+@pytest.mark.parametrize(("lost", "coupler"), [("T1", "K12"), ("T3", "K34"), ("T5", "K56"), ("T7", "K78")])
+def test_a_section_left_on_its_own_storage_is_brought_back_to_the_grid(lost, coupler):
+    results = played(entry("0d 03:00", "trip", lost), "0d 03:10")
+    assert closings(results, coupler) == [3 * 3600 + 1.1]
+    assert not results.events.kind.isin(["stop", "blackout", "de-energised"]).any()
+    closed, tripped = (results.events[results.events.kind == kind].iloc[0] for kind in ("close", "trip"))
+    assert closed.cause_seq == tripped.seq
+
+
+def test_a_coupler_waits_its_whole_time_after_each_loss():
+    times = (("0d 03:00", "open"), ("0d 03:00:00.700", "close"), ("0d 03:00:01", "open"), ("0d 03:00:01.900", "close"))
+    assert closings(played("".join(entry(at, verb, "T5") for at, verb in times), "0d 03:05")) == []
+    assert closings(played("".join(entry(at, verb, "T5") for at, verb in times[:3]), "0d 03:05")) == [3 * 3600 + 2.1]
+
+
+def test_couplers_rest_while_the_site_is_an_island_and_act_when_the_grid_is_back():
+    lost = entry("0d 12:00", "fail", "grid-tie", duration="20min")
+    assert [closings(played(lost, "0d 12:30"), name) for name in ("K12", "K34", "K56", "K78")] == [[]] * 4
+    results = played(lost + entry("0d 12:05", "trip", "T5"), "0d 12:30")
+    assert closings(results) == [12 * 3600 + 20 * 60 + 1.1]
+
+
+def test_no_transfer_is_made_onto_a_failed_busbar():
+    failed = entry("0d 02:59", "fail", "35-5", duration="2min")
+    assert closings(played(failed + entry("0d 03:00", "trip", "T5"), "0d 03:05")) == [3 * 3600 + 61.1]
+
+
+def test_nobody_opens_a_coupler_when_its_transformer_returns():
+    results = played(entry("0d 03:00", "open", "T5", duration="5min"), "0d 03:20")
+    assert closings(results) == [3 * 3600 + 1.1]
+    assert not ((results.events.asset == "K56") & (results.events.kind == "open")).any()
+
+
+def test_a_waiting_coupler_goes_on_waiting_after_a_restart():
+    with twin.Run(scenario(entry("0d 02:59:59.500", "trip", "T5"), faults__random=False)) as run:
+        run.advance(local("0d 03:00"))
+        saved = run.snapshot()
+    with twin.Run.restore(saved) as run:
+        run.advance("1min")
+        assert closings(run.finish()) == [3 * 3600 + 0.6]
+
+
 # ---------------------------------------------------------------------- both sides of a hall
 
 
@@ -117,6 +168,58 @@ def test_gpus_of_a_dark_hall_are_out_of_service_until_it_is_back():
 
 
 # ---------------------------------------------------------------------- cooling
+
+
+def cooling_told(run: twin.Run) -> list[tuple[str, str]]:
+    """Time of day and text of what the fourth cooling plant tells."""
+    events = run.finish().events
+    events = events[(events.kind == "cooling") & (events.asset == "cooling-04")]
+    return list(zip((events.time + pd.Timedelta("8h")).dt.strftime("%H:%M:%S.%f").str[:-3], events.text, strict=True))
+
+
+def dark_fourth_hall(at: str, duration: str) -> str:
+    lost = entry(at, "open", "hall-04.a.xfmr", duration=duration)
+    return lost + lost.replace(".a.", ".b.")
+
+
+def test_fans_are_told_to_run_when_they_do_and_pumps_on_their_ups_never_stopped():
+    with twin.Run(scenario(dark_fourth_hall("0d 15:00", "30min"), faults__random=False)) as run:
+        run.advance(local("0d 15:30"))
+        assert run.read("cooling-04.flow_share") == pytest.approx(0.5, abs=0.01)
+        run.advance("1min")
+        fans_w = run.engine.arena.column("loop", "fans_w")[3]
+        told = cooling_told(run)
+    assert fans_w > 0.0
+    assert told == [
+        ("15:00:00.000", "fans stopped, pumps on UPS: no supply"),
+        ("15:30:00.000", "fans running again"),
+    ]
+
+
+def test_pumps_whose_ups_ran_out_are_restarted_after_their_delay_and_again_after_another_loss():
+    text = dark_fourth_hall("0d 15:00", "15min") + dark_fourth_hall("0d 15:16", "2min")
+    with twin.Run(scenario(text, faults__random=False, site__cooling_plant__cooling__pump_ups_min=1)) as run:
+        still = []
+        for at in ("0d 15:15", "0d 15:16", "0d 15:18", "0d 15:20"):
+            run.advance(local(at))
+            still.append(run.read("cooling-04.flow_share") < 0.02)
+        run.advance("5min")
+        assert run.read("cooling-04.flow_share") > 0.4
+        told = cooling_told(run)
+    assert still == [True] * 4
+    texts = ["fans stopped", "pumps stopped", "no supply again", "pumps and fans running again"]
+    assert [text[: len(words)] for (_, text), words in zip(told, texts, strict=True)] == texts
+    assert told[-1][0] == "15:20:00.000"  # 90 s after 15:18, on the next line of the grid
+
+
+def test_a_cooling_plant_that_has_failed_is_not_started_by_the_return_of_supply():
+    text = dark_fourth_hall("0d 15:00", "5min") + entry("0d 14:59", "fail", "cooling-04", duration="20min")
+    with twin.Run(scenario(text, faults__random=False)) as run:
+        run.advance(local("0d 15:18"))
+        assert run.read("cooling-04.flow_share") < 0.02
+        run.advance("5min")
+        assert run.read("cooling-04.flow_share") > 0.4
+        assert cooling_told(run) == []
 
 
 def test_without_coolant_flow_a_full_row_throttles_in_seconds_and_stops_within_a_minute():

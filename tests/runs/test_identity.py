@@ -171,6 +171,31 @@ def test_another_seed_gives_other_bits(storm_prints):
         assert ended(run)["state"] != storm_prints["state"]
 
 
+# ---------------------------------------------------------------------- the digest of a state
+
+
+def test_the_state_digest_knows_what_is_planned_and_what_random_streams_have_given():
+    with twin.Run(scenario()) as run:
+        run.advance("1h")
+        before = run.state_digest()
+        with run.fork() as other:
+            assert other.state_digest() == before
+            other.inject("open", "T2", after="5h")
+            assert other.state_digest() != before
+        with run.fork() as other:
+            other.world.random("pv-01", "dust").random()
+            assert other.state_digest() != before
+        assert run.state_digest() == before
+
+
+def test_the_state_digest_does_not_change_when_the_books_are_closed():
+    with twin.Run(scenario()) as run:
+        run.advance("90min")
+        before = run.state_digest()
+        run.finish()
+        assert run.state_digest() == before
+
+
 # ---------------------------------------------------------------------- the grid of time
 
 

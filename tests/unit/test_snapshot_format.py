@@ -3,7 +3,7 @@
 import pytest
 
 from twin.errors import RunError
-from twin.snapshot import MAGIC, pack, unpack
+from twin.snapshot import MAGIC, digest, pack, unpack
 
 HEADER = {"watch": None, "clocks": [1, 2.5], "base_dir": "scenarios/°", "z": {"b": 1, "a": 2}}
 BUFFERS = {"arena": bytes(range(256)), "empty": b"", "queue": b"\x00" * 100}
@@ -58,6 +58,23 @@ def test_another_version_and_other_files_are_named_as_such(other):
         unpack(other + pack(HEADER, BUFFERS)[len(MAGIC) :])
 
 
-def test_a_header_with_no_number_in_it_cannot_be_written():
-    with pytest.raises(ValueError, match="JSON"):
-        pack({"x": float("nan")}, {})
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_a_header_with_no_number_in_it_cannot_be_written(number):
+    header = {"clocks": [1.0], "world": {"actors": [{"name": "T1"}, {"name": "T2", "data": {"peak": number}}]}}
+    with pytest.raises(RunError, match=rf"world\.actors\.1\.data\.peak = {number}"):
+        pack(header, {})
+
+
+def test_a_header_cannot_take_the_name_under_which_the_buffers_are_listed():
+    with pytest.raises(RunError, match="'buffers'"):
+        pack({"buffers": [["mine", 3]]}, BUFFERS)
+
+
+def test_the_digest_is_of_all_parts_and_of_their_order():
+    header, buffers = {"a": 1, "b": {"c": 0.1}}, {"x": b"12", "y": b"3"}
+    others = [
+        digest({"a": 1, "b": {"c": 0.2}}, buffers), digest({"b": {"c": 0.1}, "a": 1}, buffers),
+        digest(header, {"x": b"1", "y": b"23"}), digest(header, {"x": b"12", "y": b"4"}),
+    ]  # fmt: skip
+    assert len({digest(header, buffers), *others}) == 5
+    assert digest(dict(header), dict(buffers)) == digest(header, buffers)

@@ -23,7 +23,7 @@ class Breaker(Component, kind="breaker"):
     from_bus: str = quantity(description="bus at one side", alias="from")
     to_bus: str = quantity(description="bus at the other side", alias="to")
     closed: bool = quantity(True, "its normal position")
-    auto_transfer: bool = quantity(False, "close by itself when exactly one side has lost its supply")
+    auto_transfer: bool = quantity(False, "close by itself when one side has lost its supply or its tie to the grid")
     transfer_s: float = quantity(1.1, "time from the loss of a side to the transfer", ge=0, source="from memory")
 
     def lower(self, plan: Plan) -> None:
@@ -38,18 +38,33 @@ class Breaker(Component, kind="breaker"):
         add_branch(plan, branch)
 
     def behave(self, world: World, me: Actor) -> Behaviour | None:
-        """Watch both sides after every switching; transfer when one of them is dead and the other is not."""
+        """Compare the supply of both sides after every switching; close once one has been the worse for ``transfer_s``.
+
+        A dead side is energised. A side that its own storage holds as an island is brought back to the grid: the
+        transfer is assumed to be synchronised, by converters that follow the other side within ``transfer_s``, and to
+        move nothing in the moment of closing. Two islands without a tie, each alive, are left apart: synchronising
+        them with each other is not modelled. Nothing opens the coupler again.
+        """
         if self.auto_transfer:
             world.on_topology(me)
         while True:
             yield world.wait(me)
             world.take(me)
-            lost = [bus for bus in (self.from_bus, self.to_bus) if not world.alive(bus)]
-            if me.phase == "idle" and len(lost) == 1 and not world.closed(self.name):
-                me.phase = "transfer"
-                world.wake(me, world.now + int(self.transfer_s * 1000), cuts=True)
-            elif me.phase == "transfer" and me.due(world.now):
+            worse = self._worse_side(world)
+            if worse is None:
                 me.phase = "idle"
-                if len(lost) == 1 and not world.closed(self.name):
-                    cause = world.cause_of(lost[0])
-                    world.act("close", self.name, cause=cause, text="closed by automatic transfer")
+            elif me.phase == "idle":
+                me.phase = "transfer"
+                me.data["cause"] = world.cause_of(worse) or world.recent_switching()
+                world.wake(me, world.now + int(self.transfer_s * 1000), cuts=True)
+            elif me.due(world.now):
+                me.phase = "idle"
+                world.act("close", self.name, cause=me.data["cause"], text="closed by automatic transfer")
+
+    def _worse_side(self, world: World) -> str | None:
+        """The side with the lower level of supply; None where a transfer would not help, or would meet a fault."""
+        sides = self.from_bus, self.to_bus
+        if world.closed(self.name) or any(world.failed(bus) for bus in sides):
+            return None
+        levels = [world.supply_level(bus) for bus in sides]
+        return None if levels[0] == levels[1] else sides[levels.index(min(levels))]

@@ -54,7 +54,7 @@ class CoolingPlant(Component, kind="cooling_plant"):
     bank_failures_per_year: float = quantity(0.1, "failures of a bank", ge=0, source="IEEE 493 class, from memory")
     bank_repair_h: float = quantity(12.0, "mean time to repair a bank", gt=0, source="from memory")
     restart_s: float = quantity(
-        90.0, "delay before pumps and fans run again after a blackout", ge=0, source="from memory"
+        90.0, "delay before pumps that stood in a blackout, and the fans, run again", ge=0, source="from memory"
     )
 
     def lower(self, plan: Plan) -> None:
@@ -208,32 +208,40 @@ class CoolingPlant(Component, kind="cooling_plant"):
         world.stand(self.name, seq)
 
     def _follow_supply(self, world: World, me: Actor) -> None:
-        """Without supply the fans stop at once; pumps ride on their UPS. Supply back: a staged restart."""
-        if not world.commissioned(self.hall):
+        """Without supply the fans stop at once, and pumps ride on their UPS. A plant that has failed stands anyway."""
+        if not world.commissioned(self.hall) or world.failed(self.name):
             return
         alive = world.alive(f"{self.hall}.a") or world.alive(f"{self.hall}.b")
-        if me.phase == "running" and not alive:
+        if not alive and me.phase != "blackout":
+            stand = me.phase == "restarting"
+            text = "no supply again: pumps and fans stand" if stand else "fans stopped, pumps on UPS: no supply"
             me.phase = "blackout"
-            seq = world.emit(
-                "cooling",
-                self.name,
-                "fans stopped, pumps on UPS: no supply",
-                priority=1,
-                cause=world.cause_of(f"{self.hall}.a"),
-            )
+            me.drop_task("restart")
+            seq = world.emit("cooling", self.name, text, priority=1, cause=world.cause_of(f"{self.hall}.a"))
             world.stand(self.name, seq)
-        elif me.phase == "blackout" and alive:
+        elif alive and me.phase == "blackout":
+            self._supply_returns(world, me)
+
+    def _supply_returns(self, world: World, me: Actor) -> None:
+        """Fans start with the supply where the pumps rode through; pumps that stand are restarted, with the fans."""
+        index = world.plan.components_at[self.name]
+        left_j, running = (world.arena.column("loop", name)[index] for name in ("ups_j", "running"))
+        if left_j <= 1.0 or running < 0.5:
             me.phase = "restarting"
-            if world.arena.column("loop", "ups_j")[world.plan.components_at[self.name]] <= 1.0:
-                world.put(Place("loop", "running", world.plan.components_at[self.name]), 0.0)
+            world.put(Place("loop", "running", index), 0.0)
             me.task("restart", world.now + int(self.restart_s * 1000))
+        else:
+            self._runs_again(world, me, "fans running again")
 
     def _restart(self, world: World, me: Actor) -> None:
-        if me.phase == "restarting":
-            me.phase = "running"
-            world.put(Place("loop", "running", world.plan.components_at[self.name]), 1.0)
-            world.emit(
-                "cooling", self.name, "pumps and fans running again", priority=0, cause=world.cause_of(self.name)
-            )
-            world.clear(self.name)
-            world.open_fine()
+        if world.failed(self.name):
+            me.phase = "blackout"  # its repair finds it so
+            return
+        world.put(Place("loop", "running", world.plan.components_at[self.name]), 1.0)
+        self._runs_again(world, me, "pumps and fans running again")
+        world.open_fine()
+
+    def _runs_again(self, world: World, me: Actor, text: str) -> None:
+        me.phase = "running"
+        world.emit("cooling", self.name, text, priority=0, cause=world.cause_of(self.name))
+        world.clear(self.name)
