@@ -683,6 +683,31 @@ cdef class Grid:
             out["mismatch"][row] = max(self.mismatch_p, self.mismatch_q)
             out["slack_p"][row] = sum(self.slack_p[k] for k in range(self.n_island))
 
+    def replay(self, const f64[:, :, ::1] v, const f64[:, ::1] p_pu, const f64[:, ::1] q_pu,
+               const i8[:, ::1] island_status, dict out):
+        """All flows of rows that were solved before: ``v`` (n_step, n_bus, 2) are their voltages; ``out`` as series.
+
+        Of ``out`` the totals "status" and "iterations" are not known here.
+        """
+        cdef i64 row
+        cdef i32 k
+        totals = ("loss_p", "slack_p", "mismatch")
+        pairs = [(out[name], self.arrays[name]) for name in out if name not in totals]
+        self.ensure()
+        for row in range(v.shape[0]):
+            for k in range(self.n_bus):
+                self.vr[k], self.vi[k] = v[row, k, 0], v[row, k, 1]
+                self.p_pu[k], self.q_pu[k], self.q_mode[k] = p_pu[row, k], q_pu[row, k], 0.0
+            for k in range(self.n_island):
+                self.island_status[k] = island_status[row, k]
+            with nogil:
+                self.flows()
+            for target, source in pairs:
+                target[row] = source
+            out["loss_p"][row] = self.loss_p
+            out["mismatch"][row] = max(self.mismatch_p, self.mismatch_q)
+            out["slack_p"][row] = sum(self.slack_p[k] for k in range(self.n_island))
+
     # ---- values of the compiled admittance matrix
 
     cdef void refresh_values(self, bint bare) noexcept nogil:

@@ -28,17 +28,21 @@ from twin._network_data import (
     read_graph,
     transformer_impedance,
 )
+from twin._series import Extremes, SolutionSeries, extremes_of
 from twin.errors import Problem, SiteError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "Island", "Network", "Solution", "Status", "branch_admittance", "line_impedance", "transformer_impedance",
+    "Extremes", "Island", "Network", "Solution", "SolutionSeries", "Status", "branch_admittance", "line_impedance",
+    "transformer_impedance",
 ]  # fmt: skip
 
 MAX_ITERATIONS = 12
 """Newton steps of one attempt; a warm start takes 2 or 3, a cold one at most 7 on the published cases."""
+LEAST_ROWS = 64
+"""Rows from which on a batch is solved in eight stretches side by side; fewer are solved one after the other."""
 
 
 class Status(IntEnum):
@@ -65,9 +69,8 @@ class Island:
 class Solution:
     """Voltages and flows; arrays in the order of ``buses`` and ``branches``.
 
-    From ``solve_many`` every array has a leading axis n_step and every total is an array (n_step,). Where an island
-    did not converge, ``converged`` is False, its buses show the last good voltages (0 if there are none) and its
-    ``p_mw``, ``q_mvar`` are 0. NaN never appears.
+    Where an island did not converge, ``converged`` is False, its buses show the last good voltages (0 if there are
+    none) and its ``p_mw``, ``q_mvar`` are 0. NaN never appears.
     """
 
     buses: tuple[Hashable, ...]
@@ -98,11 +101,9 @@ class Solution:
     """Largest power left over at a bus, recomputed from the voltages."""
 
     def table(self, what: str = "buses") -> pd.DataFrame:
-        """One row per bus, or per branch with ``what="branches"``. Raise ValueError for a series of solutions."""
+        """One row per bus, or per branch with ``what="branches"``."""
         import pandas as pd
 
-        if self.vm_pu.ndim != 1:
-            raise ValueError("table() shows one solution; this is a series: index its arrays by step")
         if what == "buses":
             names = ("vm_pu", "va_deg", "energised", "p_mw", "q_mvar")
             return pd.DataFrame({name: getattr(self, name) for name in names}, index=pd.Index(self.buses, name="bus"))
@@ -141,6 +142,7 @@ class Network:
         self._grid = _build_grid(self._data)
         self._closed = [branch.closed for branch in self._data.branches]
         self._switched = True
+        self._one_by_one = _one_by_one(self._data)
 
     @classmethod
     def from_matpower(cls, path: str | PathLike[str], *, q_limits: bool = False) -> Network:
@@ -161,11 +163,11 @@ class Network:
         ``tol`` bounds the power mismatch of every bus, in per unit. The answer depends on the input alone, unless
         ``warm`` starts from the voltages solved last. Physics that goes wrong is a ``status``, not an exception.
         """
-        p_pu, q_pu = self._injections(p_mw, "p_mw", 1), self._injections(q_mvar, "q_mvar", 1)
+        p, q = self._given(p_mw, "p_mw", 1), self._given(q_mvar, "q_mvar", 1)
         self._ready()
         arrays = self._grid.arrays
-        arrays["p_pu"][:] = p_pu
-        arrays["q_pu"][:] = q_pu
+        np.divide(p, self.base_mva, out=arrays["p_pu"])
+        np.divide(q, self.base_mva, out=arrays["q_pu"])
         if not warm:
             self._grid.forget()
         status = Status(self._grid.power_flow(tol, MAX_ITERATIONS))
@@ -180,33 +182,107 @@ class Network:
 
     def solve_many(
         self, p_mw: npt.ArrayLike | None = None, q_mvar: npt.ArrayLike | None = None, tol: float = 1e-8
-    ) -> Solution:
-        """Solve for each row of injections of shape (n_step, n_bus); each row starts from the one before."""
-        p_pu, q_pu = self._injections(p_mw, "p_mw", 2), self._injections(q_mvar, "q_mvar", 2)
-        steps = max(len(p_pu), len(q_pu))
-        p_pu, q_pu = (np.ascontiguousarray(np.broadcast_to(x, (steps, len(self.buses)))) for x in (p_pu, q_pu))
+    ) -> SolutionSeries:
+        """Solve for each row of injections of shape (n_step, n_bus), MW and Mvar, + into the bus.
+
+        Eight stretches of the rows are solved side by side; the first row of each starts cold, every other from the
+        row before. Flows are computed when first asked for, from the injections given here: they are copied then only
+        where they must be, so do not change them before.
+        """
+        p, q = self._rows(p_mw, q_mvar)
         self._ready()
-        self._grid.forget()
-        out = {source: np.zeros((steps, len(self._grid.arrays[source]))) for source in (*_RESULTS.values(), "vr", "vi")}
-        totals = ("status", "iterations", "loss_p", "slack_p", "mismatch")
-        self._grid.series(p_pu, q_pu, out | (sums := {name: np.zeros(steps) for name in totals}), tol, MAX_ITERATIONS)
-        fields = {name: self._scaled(name, out[source][:, : self._width(name)]) for name, source in _RESULTS.items()}
-        status = sums["status"].astype(np.int8)
-        return self._solution(
-            fields, out["vr"], out["vi"], losses_mw=sums["loss_p"] * self.base_mva,
-            p_slack_mw=sums["slack_p"] * self.base_mva, converged=status == Status.OK, status=status,
-            iterations=sums["iterations"].astype(np.int32), mismatch_pu=sums["mismatch"],
+        if len(p) < LEAST_ROWS or self._one_by_one:
+            return self._in_sequence(p, q, tol)
+        steps, closed = len(p), tuple(self._closed)
+        v = np.empty((steps, len(self.buses), 2))
+        status, iterations = np.zeros(steps, np.int8), np.zeros(steps, np.int32)
+        of_island = np.zeros((steps, max(self._grid.n_island, 1)), np.int8)
+        batch = _core.batch.Batch(self._grid)
+        batch.run(p, q, v, status, of_island, iterations, None, tol, MAX_ITERATIONS)
+
+        def flows() -> dict[str, Array]:
+            return self._replay(closed, p, q, v=v, of_island=of_island)
+
+        return SolutionSeries(self.buses, self.branches, v, status, iterations, self._alive(), flows)
+
+    def solve_extremes(
+        self, p_mw: npt.ArrayLike | None = None, q_mvar: npt.ArrayLike | None = None, tol: float = 1e-8
+    ) -> Extremes:
+        """As ``solve_many``, but keep no voltages: only the least and greatest of each bus and branch, and totals."""
+        p, q = self._rows(p_mw, q_mvar)
+        self._ready()
+        if len(p) < LEAST_ROWS or self._one_by_one:
+            return extremes_of(self._in_sequence(p, q, tol))
+        steps, n_bus, n_branch = len(p), len(self.buses), len(self.branches)
+        status, iterations = np.zeros(steps, np.int8), np.zeros(steps, np.int32)
+        of_island = np.zeros((steps, max(self._grid.n_island, 1)), np.int8)
+        found = {"low2": np.zeros(n_bus), "high2": np.zeros(n_bus), "load2": np.zeros(n_branch)}
+        found |= {"loss": np.zeros(steps), "slack": np.zeros(steps)}
+        batch = _core.batch.Batch(self._grid)
+        batch.run(p, q, None, status, of_island, iterations, found, tol, MAX_ITERATIONS)
+        rate = np.array([branch.rate_mva / self.base_mva for branch in self._data.branches])
+        loading = np.divide(np.sqrt(found["load2"]), rate, out=np.zeros(n_branch), where=rate > 0.0)
+        return Extremes(
+            self.buses, self.branches, np.sqrt(found["low2"]), np.sqrt(found["high2"]), loading,
+            found["loss"] * self.base_mva, found["slack"] * self.base_mva, status, iterations,
         )  # fmt: skip
 
-    def _injections(self, values: npt.ArrayLike | None, name: str, ndim: int) -> Array:
-        """Injections in per unit; the graph's own where none are given."""
+    def _rows(self, p_mw: npt.ArrayLike | None, q_mvar: npt.ArrayLike | None) -> tuple[Array, Array]:
+        """Injections of every row, MW and Mvar; one given alone is combined with the graph's own of the other."""
+        p, q = self._given(p_mw, "p_mw", 2), self._given(q_mvar, "q_mvar", 2)
+        shape = (max(len(p), len(q)), len(self.buses))
+        return tuple(np.broadcast_to(x, shape) for x in (p, q))  # type: ignore[return-value]
+
+    def _in_sequence(self, p_mw: Array, q_mvar: Array, tol: float) -> SolutionSeries:
+        """Row after row with the solver of ``solve``, each from the voltages of the row before."""
+        steps = len(p_mw)
+        p_pu, q_pu = (np.ascontiguousarray(x / self.base_mva) for x in (p_mw, q_mvar))
+        self._grid.forget()
+        out = {source: np.zeros((steps, len(self._grid.arrays[source]))) for source in (*_RESULTS.values(), "vr", "vi")}
+        sums = {name: np.zeros(steps) for name in ("status", "iterations", "loss_p", "slack_p", "mismatch")}
+        self._grid.series(p_pu, q_pu, out | sums, tol, MAX_ITERATIONS)
+        v = np.stack([out.pop("vr"), out.pop("vi")], axis=-1)
+        status, iterations = sums["status"].astype(np.int8), sums["iterations"].astype(np.int32)
+        flows = self._series_fields(out, sums)
+        return SolutionSeries(self.buses, self.branches, v, status, iterations, self._alive(), lambda: flows)
+
+    def _replay(
+        self, closed: tuple[bool, ...], p_mw: Array, q_mvar: Array, *, v: Array, of_island: npt.NDArray[np.int8]
+    ) -> dict[str, Array]:
+        """Flows of rows solved before, with the switches as they were then."""
+        present = tuple(self._closed)
+        for index, state in enumerate(closed):
+            self._grid.set_closed(index, state)
+        out = {source: np.zeros((len(v), len(self._grid.arrays[source]))) for source in _RESULTS.values()}
+        sums = {name: np.zeros(len(v)) for name in ("loss_p", "slack_p", "mismatch")}
+        p_pu, q_pu = (np.ascontiguousarray(x / self.base_mva) for x in (p_mw, q_mvar))
+        self._grid.replay(v, p_pu, q_pu, of_island, out | sums)
+        for index, state in enumerate(present):
+            self._grid.set_closed(index, state)
+        self._switched = True
+        return self._series_fields(out, sums)
+
+    def _series_fields(self, out: dict[str, Array], sums: dict[str, Array]) -> dict[str, Array]:
+        """Kernel arrays of a series -> fields of a Solution."""
+        fields = {
+            name: self._scaled(name, out[source][:, : self._width(name)])
+            for name, source in _RESULTS.items() if name != "vm_pu"
+        }  # fmt: skip
+        totals = {"losses_mw": sums["loss_p"] * self.base_mva, "p_slack_mw": sums["slack_p"] * self.base_mva}
+        return fields | totals | {"mismatch_pu": sums["mismatch"]}
+
+    def _alive(self) -> npt.NDArray[np.bool_]:
+        return np.asarray(self._grid.arrays["alive"]).astype(bool)
+
+    def _given(self, values: npt.ArrayLike | None, name: str, ndim: int) -> Array:
+        """Injections as given; the graph's own where none are."""
         given = self._data.columns[name] if values is None else np.asarray(values, dtype=np.float64)
         if values is None and ndim == 2:
             given = given[np.newaxis]
         if given.ndim != ndim or given.shape[-1] != len(self.buses):
             expected = f"({'n_step, ' if ndim == 2 else ''}{len(self.buses)}{',' if ndim == 1 else ''})"
             raise ValueError(f"{name} has shape {given.shape}, expected {expected}")
-        return given / self.base_mva
+        return given if given.strides[-1] == given.itemsize else np.ascontiguousarray(given)
 
     def _width(self, name: str) -> int:
         return len(self.branches) if name in _PER_BRANCH else len(self.buses)
@@ -290,6 +366,13 @@ class Network:
         columns: dict[str, Any] = {name: [getattr(branch, name) for branch in self._data.branches] for name in names}
         ends = {"from": [b.from_bus for b in self._data.branches], "to": [b.to_bus for b in self._data.branches]}
         return pd.DataFrame(ends | columns | {"closed": self._closed}, index=pd.Index(self.branches, name="branch"))
+
+
+def _one_by_one(data: GridData) -> bool:
+    """Whether a batch must be solved row after row: reactive limits and ZIP loads are not dealt with side by side."""
+    regulated = np.array(data.kinds) == "pv"
+    limited = [np.isfinite(data.columns[name][regulated]).any() for name in ("q_min_mvar", "q_max_mvar")]
+    return any(limited) or bool(data.columns["z_share"].any() or data.columns["i_share"].any())
 
 
 def _build_grid(data: GridData) -> Any:
