@@ -683,6 +683,20 @@ cdef class Grid:
             out["mismatch"][row] = max(self.mismatch_p, self.mismatch_q)
             out["slack_p"][row] = sum(self.slack_p[k] for k in range(self.n_island))
 
+    def stepwise(self, const f64[:, ::1] p_pu, const f64[:, ::1] q_pu, double tol=1e-8, int max_iter=12):
+        """Solve row after row as a simulation does, voltages only, each warm from the one before; the last voltages."""
+        cdef i64 row
+        cdef int status = OK
+        self.ensure()
+        with nogil:
+            for row in range(p_pu.shape[0]):
+                memcpy(self.p_pu, &p_pu[row, 0], self.n_bus * sizeof(f64))
+                memcpy(self.q_pu, &q_pu[row, 0], self.n_bus * sizeof(f64))
+                status = max(status, self.solve(tol, max_iter))
+        if status != OK:
+            raise ValueError(f"status {status}")
+        return self.arrays["vr"] + 1j * self.arrays["vi"]
+
     def replay(self, const f64[:, :, ::1] v, const f64[:, ::1] p_pu, const f64[:, ::1] q_pu,
                const i8[:, ::1] island_status, dict out):
         """All flows of rows that were solved before: ``v`` (n_step, n_bus, 2) are their voltages; ``out`` as series.
