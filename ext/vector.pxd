@@ -20,6 +20,21 @@ cdef extern from *:
     typedef double twin_vec __attribute__((vector_size(8 * TWIN_WIDTH), aligned(8), may_alias));
     typedef int64_t twin_mask __attribute__((vector_size(8 * TWIN_WIDTH), aligned(8), may_alias));
 
+    /* four doubles on every processor, where the number of lanes belongs to the data */
+    typedef double twin_quad __attribute__((vector_size(32), aligned(8), may_alias));
+    typedef int64_t twin_quad_mask __attribute__((vector_size(32), aligned(8), may_alias));
+    static inline twin_quad twin_quad_splat(double x) { return x - (twin_quad){0}; }
+    static inline twin_quad twin_quad_inverse(twin_quad a) { return 1.0 / a; }
+    static inline twin_quad twin_quad_abs(twin_quad a) {
+      twin_quad_mask sign = (twin_quad_mask){INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN};
+      return (twin_quad)(~sign & (twin_quad_mask)a);
+    }
+    static inline twin_quad twin_quad_max(twin_quad a, twin_quad b) {
+      twin_quad_mask m = a > b;
+      return (twin_quad)((m & (twin_quad_mask)a) | (~m & (twin_quad_mask)b));
+    }
+    static inline int twin_quad_odd(twin_quad a) { return ((a[0] < 0) ^ (a[1] < 0)) ^ ((a[2] < 0) ^ (a[3] < 0)); }
+
     static inline twin_vec twin_splat(double x) { return x - (twin_vec){0}; }
     static inline twin_vec twin_quotient(twin_vec a, twin_vec b) { return a / b; }
     static inline twin_vec twin_inverse(twin_vec a) { return 1.0 / a; }
@@ -74,3 +89,9 @@ cdef extern from *:
     bint all_zero "twin_all_zero"(vec, vec) noexcept nogil
     vec column "twin_column"(const f64* const*, i64) noexcept nogil
     void put_pairs "twin_put_pairs"(f64* const*, i64, vec, vec) noexcept nogil
+    ctypedef f64 quad "twin_quad"
+    quad quad_splat "twin_quad_splat"(f64) noexcept nogil
+    quad quad_inverse "twin_quad_inverse"(quad) noexcept nogil
+    quad quad_abs "twin_quad_abs"(quad) noexcept nogil
+    quad quad_max "twin_quad_max"(quad, quad) noexcept nogil
+    bint quad_odd "twin_quad_odd"(quad) noexcept nogil
