@@ -28,13 +28,16 @@ from twin._network_data import (
     read_graph,
     transformer_impedance,
 )
+from twin._short_circuit import three_winding
 from twin.errors import Problem, SiteError
+from twin.short_circuit import ShortCircuit, short_circuit
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "Island", "Network", "Solution", "Status", "branch_admittance", "line_impedance", "transformer_impedance",
+    "Island", "Network", "ShortCircuit", "Solution", "Status", "branch_admittance", "line_impedance", "three_winding",
+    "transformer_impedance",
 ]  # fmt: skip
 
 MAX_ITERATIONS = 12
@@ -271,6 +274,20 @@ class Network:
             buses = tuple(bus for bus in self.buses if bus in group)
             found.append(Island(buses, any(kinds[bus] == "slack" for bus in buses)))
         return found
+
+    # ---- short circuit
+
+    def short_circuit(self, bus: Any = None, *, method: str = "c", lv_tolerance_percent: float = 10.0) -> Any:
+        """Largest three-phase short circuit at a node after IEC 60909-0:2016, at the present switches.
+
+        One node gives a ShortCircuit; a list of nodes, or None for all but star points, a DataFrame with its fields in
+        one row per node, without what branches and sources bring. ``method`` is that of
+        the peak: "c" (20 Hz), "b" (factor 1.15). ``lv_tolerance_percent``, 6 or 10, gives c of nodes up to 1 kV. Raise
+        SiteError with everything that is missing, SolveError where impedances cancel.
+        """
+        return short_circuit(
+            self._data, self._graph, self._closed, bus, method=method, lv_tolerance_percent=lv_tolerance_percent
+        )
 
     # ---- looking
 
