@@ -28,6 +28,7 @@ from twin._network_data import (
     read_graph,
     transformer_impedance,
 )
+from twin._pandapower import net_graph, read_net
 from twin._short_circuit import three_winding
 from twin.errors import Problem, SiteError
 from twin.short_circuit import ShortCircuit, short_circuit
@@ -152,6 +153,16 @@ class Network:
         ``q_limits`` honours the generators' reactive limits, which MATPOWER itself does only on request.
         """
         return cls(case_graph(read_case(Path(path)), q_limits=q_limits))
+
+    @classmethod
+    def from_pandapower(cls, path: str | PathLike[str], *, q_limits: bool = False) -> Network:
+        """Read a file that ``pandapower.to_json`` wrote, without pandapower.
+
+        Nodes are the indices of the buses, edges are named by table and index, "line 3"; names stay as ``label``. Raise
+        SiteError with table, row, column and value of everything that cannot be honoured. ``q_limits`` honours the
+        generators' reactive limits, which pandapower itself does only on request.
+        """
+        return cls(net_graph(*read_net(Path(path)), q_limits=q_limits))
 
     # ---- solving
 
