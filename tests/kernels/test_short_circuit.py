@@ -144,6 +144,15 @@ def test_at_the_generator_of_a_unit_it_is_corrected_alone():
     assert found.branch_ka["TG"] == pytest.approx(1.1 * 21.0 / ROOT_3 / abs(behind), rel=1e-12)
 
 
+@pytest.mark.parametrize(("vn_kv", "sn_mva", "share"), [(0.4, 2.0, 0.15), (10.5, 20.0, 0.07), (21.0, 150.0, 0.05)])
+def test_a_generator_has_a_fictitious_resistance_by_voltage_and_size(vn_kv, sn_mva, share):
+    g = nx.Graph()
+    g.add_node("gen", kind="slack", vn_kv=vn_kv, sn_mva=sn_mva, xdss_pu=0.2, rdss_ohm=0.0, cos_phi=0.8)
+    found = Network(g).short_circuit("gen")
+    assert found.kappa == pytest.approx(1.02 + 0.98 * math.exp(-3.0 * share), rel=1e-12)
+    assert found.r_ohm == 0.0
+
+
 def test_a_second_branch_at_the_generator_ends_the_unit():
     g = machine_graph()
     g.add_node("aux", vn_kv=20.0)

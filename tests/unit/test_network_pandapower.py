@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,18 @@ def test_a_transformer_with_a_negative_reactance_has_no_name_plate(tmp_path):
     assert edge["x_pu"] < 0.0
     assert "vk_percent" not in edge
     assert net.solve().converged
+
+
+def test_an_ideal_phase_shifter_in_percent_turns_along_a_chord(tmp_path):
+    def change(tables):
+        cell(tables, "trafo", 3, "tap_step_degree", None)
+        cell(tables, "trafo", 3, "tap_step_percent", 2.0)
+
+    net = Network.from_pandapower(changed(tmp_path, change))
+    edge = next(edge for *_, edge in net.to_networkx().edges(data=True) if edge["name"] == "trafo 3")
+    assert edge["from"] == 10  # the low side taps: its angle leads by the three steps
+    assert edge["shift_deg"] == pytest.approx(math.degrees(2.0 * math.asin(3 * 0.02 / 2.0)))
+    assert edge["tap_ratio"] == pytest.approx(1.0)
 
 
 # ---- what is refused
