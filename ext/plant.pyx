@@ -450,7 +450,8 @@ cdef class Plant:
         for i in range(N_CLASS * n):
             mean[i] = load[i] - dev[i] * per_ms
         solar_available(&self.source, self.see_row + WEATHER_COLUMNS, self.see_row + WEATHER_COLUMNS + self.source.n,
-                        self.site.temp_c[0], self.bus.vm_pu, self.bus.alive, self.bus.tied)
+                        self.site.temp_c[0], self.bus.vm_pu, self.bus.alive, self.bus.tied,
+                        (te - self.now_ms) * 1e-3)
         return REACHED
 
     cdef void read_weather(self, i64 t0, i64 t1) noexcept nogil:
