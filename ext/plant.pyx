@@ -18,7 +18,7 @@ from .storage cimport march_store_heat, march_stores, store_limits
 from .tables cimport (bind_aux, bind_block, bind_board, bind_branch, bind_bus, bind_genset, bind_grid, bind_island, bind_ledger,
                       bind_loop, bind_row, bind_rule, bind_site, bind_source, bind_store, bind_tier)
 from .thermal cimport march_loop, march_rows
-from .types cimport Status, abs_, f64, f64_cr, f64_r, i32, i64, max_, min_, sqrt_, u8
+from .types cimport Status, abs_, f64, f64_cr, f64_r, i32, i64, max_, min_, sqrt_, u8, worse
 
 cdef f64 BASE = 100e6
 cdef f64 LIMIT_SLACK_W = 1e3        # a limit of the tie counts as kept within a kilowatt
@@ -917,8 +917,8 @@ cdef class Plant:
             first = self.loop.row_first[k]
             last = self.loop.row_last[k]
             before = self.loop.supply_tcs_max_c[k]
-            worst = max_(worst, march_rows(&self.row, first, last, self.loop.supply_c[k], self.loop.flow[k], h_s,
-                                           self.row_work))
+            worst = worse(march_rows(&self.row, first, last, self.loop.supply_c[k], self.loop.flow[k], h_s,
+                                     self.row_work), worst)
             heat_j = 0.0
             air_w = 0.0
             valve = 0.0
@@ -938,8 +938,8 @@ cdef class Plant:
             # what the buses fed this step; march_loop leaves what the next one will draw
             self.loop.drawn_w[k] = self.loop.power_w[k] * self.loop.fed[k] + self.loop.ups_w[k]
             self.loop.ups_j[k] += self.loop.ups_w[k] * h_s
-            worst = max_(worst, march_loop(&self.loop, k, heat_j, air_w, valve, self.site.temp_c[0],
-                                           self.site.wet_bulb_c[0], h_s))
+            worst = worse(march_loop(&self.loop, k, heat_j, air_w, valve, self.site.temp_c[0], self.site.wet_bulb_c[0],
+                                     h_s), worst)
         self.rate_k_s = rate
         self.site.heat_residual_pu[0] = worst
 

@@ -6,7 +6,7 @@ current; two coupled thermal nodes (cells, coolant) exact for constant inputs. D
 
 from .linear2 cimport Step2, step2
 from .tables cimport StoreTable
-from .types cimport abs_, exp_, f64, f64_cr, f64_r, i64, max_, min_, sqrt_
+from .types cimport abs_, exp_, f64, f64_cr, f64_r, i64, max_, min_, sqrt_, worse
 
 
 cdef enum:
@@ -197,5 +197,5 @@ cdef inline f64 march_store_heat(StoreTable* t, f64 ambient_c, f64 h_s) noexcept
     store_heat(t.n, h_s, ambient_c, t.cooling, t.g_on_w_k, t.g_off_w_k, t.g_ambient_w_k, t.c_cell_j_k, t.c_cool_j_k,
                t.heat_w, t.chilled_w, t.cell_c, t.cool_c, t.off_w)
     for i in range(t.n):
-        worst = max_(worst, abs_(t.off_w[i]))
+        worst = worse(abs_(t.off_w[i]), worst)
     return worst

@@ -79,19 +79,19 @@ def test_a_slow_node_keeps_its_digits_beside_one_that_is_faster_by_decades(h_s, 
 
 @pytest.mark.parametrize("h_s", STEPS_S)
 def test_the_heat_given_away_in_a_step_is_the_integral_of_the_temperature(h_s):
-    # a row's heat to the facility water is ge ∫(coolant − water) dt
+    # a row's heat to the facility water is its sink's conductance times ∫(coolant − sink) dt
     tiny = Tiny()
     tiny["row", "tcs_c"][:] = np.linspace(30.0, 44.0, 32)
     tiny["row", "die_c"][:] = np.linspace(80.0, 40.0, 32)
     before = tiny.copy_of("row", "die_c", "tcs_c", "c_die_j_k", "c_tcs_j_k", "g_die_w_k", "liquid_share")
-    water_c = float(tiny["loop", "supply_c"][0])
     tiny.step(h_s)
     for k in range(0, 32, 5):
-        ge = tiny["row", "ge_w_k"][k]
+        sink_w_k, sink_c = tiny["row", "sink_w_k"][k], tiny["row", "sink_c"][k]
         heat_w = tiny["row", "run_w"][k] * before["liquid_share"][k]
-        a, b = thermal.row(before["c_die_j_k"][k], before["c_tcs_j_k"][k], before["g_die_w_k"][k], ge, heat_w, water_c)
+        nodes = (before[name][k] for name in ("c_die_j_k", "c_tcs_j_k", "g_die_w_k"))
+        a, b = thermal.row(*nodes, sink_w_k, heat_w, sink_c)
         mean = thermal.linear_integral(a, b, np.array([before["die_c"][k], before["tcs_c"][k]]), h_s)[1]
-        assert tiny["row", "heat_j"][k] == pytest.approx(ge * (mean - water_c * h_s), rel=1e-9)
+        assert tiny["row", "heat_j"][k] == pytest.approx(sink_w_k * (mean - sink_c * h_s), rel=1e-9)
 
 
 @pytest.mark.parametrize("pieces", [2, 7, 60])

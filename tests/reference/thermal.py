@@ -50,10 +50,10 @@ def container(c_cell, c_cool, g, g_ambient, heat_w, chilled_w, ambient_c) -> tup
     return a, np.array([(heat_w + g_ambient * ambient_c) / c_cell, -chilled_w / c_cool])
 
 
-def row(c_die, c_tcs, g_die, ge, heat_w, fws_c) -> tuple[np.ndarray, np.ndarray]:
-    """Matrix and input of a row group: dies give to the coolant, the coolant to the facility water."""
-    a = np.array([[-g_die / c_die, g_die / c_die], [g_die / c_tcs, -(g_die + ge) / c_tcs]])
-    return a, np.array([heat_w / c_die, ge * fws_c / c_tcs])
+def row(c_die, c_tcs, g_die, sink_w_k, heat_w, sink_c) -> tuple[np.ndarray, np.ndarray]:
+    """Matrix and input of a row group: dies give to the coolant, the coolant to what holds its supply or cools it."""
+    a = np.array([[-g_die / c_die, g_die / c_die], [g_die / c_tcs, -(g_die + sink_w_k) / c_tcs]])
+    return a, np.array([heat_w / c_die, sink_w_k * sink_c / c_tcs])
 
 
 def loop(c_return, c_supply, water_w_k, g, heat_w, inlet_c) -> tuple[np.ndarray, np.ndarray]:
