@@ -1096,6 +1096,10 @@ cdef class Plant:
             rows += self.row.racks[i] * self.row.commissioned[i]
             up += self.row.racks[i] * self.row.commissioned[i] * (1.0 - self.row.tripped[i]) * (
                 1.0 if self.row.run_w[i] > 0.0 else 0.0)
+        for i in range(self.loop.n):
+            b.heat_water[0] += self.loop.heat_out_w[i] * h_s
+            b.heat_air[0] += self.loop.air_w[i] * h_s
+            b.heat_walls[0] += self.loop.leak_w[i] * h_s
         b.rows_s[0] += rows * h_s
         b.rows_up_s[0] += up * h_s
 

@@ -16,11 +16,15 @@ cdef extern from *:
     #define TWIN_VALVE_LEAST 0.1
     #define TWIN_VALVE_AIM 0.95
     #define TWIN_PUMP_RESET_S 120.0
+    #define TWIN_AIR_LAG_S 120.0
+    #define TWIN_WALL_C 30.0
     """
     const f64 VALVE_MOST "TWIN_VALVE_MOST"      # opening of a CDU's valve: its share of the design flow at full flow
     const f64 VALVE_LEAST "TWIN_VALVE_LEAST"
     const f64 VALVE_AIM "TWIN_VALVE_AIM"        # where the pumps want the neediest valve of the hall
     const f64 PUMP_RESET_S "TWIN_PUMP_RESET_S"  # time constant with which they go there
+    const f64 AIR_LAG_S "TWIN_AIR_LAG_S"        # time constant with which air units bring a room to its set-point
+    const f64 WALL_C "TWIN_WALL_C"              # walls around a hall (all but Guideline 36's 95 % from memory)
 
 # Loops over rows are cut into short passes over plain columns: each vectorises, and none is so long that its chain of
 # divisions and exponentials outruns the processor's window. `f64_r` says that no two columns overlap.
@@ -283,15 +287,54 @@ cdef inline f64 air_flow_w_k(LoopTable* t, i64 k) noexcept nogil:
 
 
 cdef inline f64 march_air(LoopTable* t, i64 k, f64 room_w, f64 dry_c, f64 h_s) noexcept nogil:
-    """Advance the hall's room air; its chilled-air units hold the set-point while they have power. Residual, W."""
-    cdef f64 cop = t.air_cop[k] * (1.0 - 0.01 * max_(dry_c - 25.0, 0.0))
+    """Advance the hall's room air; its chilled-air units hold the set-point while they have power. Residual, W.
+
+    What the units take, ``air_w``, and what goes through the walls, ``leak_w``, are means over the step. Their
+    coefficient of performance falls 1 %/K above 25 °C outside.
+    """
     cdef f64 capacity = 1.25 * 0.15 * t.q_design_w[k] * t.fed[k] * t.running[k]
-    cdef f64 hold = room_w + (t.air_c[k] - t.air_set_c[k]) * t.c_air_j_k[k] / max_(h_s, 120.0)
-    cdef f64 removed = min_(max_(hold, 0.0), capacity)
     cdef f64 before = t.air_c[k]
-    # unheld, the room leaks to its walls; 0.2 % of the design heat per kelvin (from memory)
-    cdef f64 leak = 0.002 * t.q_design_w[k] * 0.15 * (before - 30.0) if capacity < room_w else 0.0
-    t.air_c[k] = before + (room_w - removed - leak) * h_s / t.c_air_j_k[k]
-    t.air_w[k] = removed
-    t.air_el_w[k] = removed / cop
-    return abs_(t.c_air_j_k[k] * (t.air_c[k] - before) / h_s - (room_w - removed - leak))
+    if capacity > room_w:
+        hold_air(t, k, room_w, capacity, h_s)
+    else:
+        warm_air(t, k, room_w, capacity, h_s)
+    t.air_el_w[k] = t.air_w[k] / (t.air_cop[k] * (1.0 - 0.01 * max_(dry_c - 25.0, 0.0)))
+    return abs_(t.c_air_j_k[k] * (t.air_c[k] - before) / h_s - (room_w - t.air_w[k] - t.leak_w[k]))
+
+
+cdef inline void hold_air(LoopTable* t, i64 k, f64 room_w, f64 capacity_w, f64 h_s) noexcept nogil:
+    """Units that can carry the room: flat out, or standing, until they are near their set-point, then exponential.
+
+    They bring the room to its set-point with 2 min (from memory), which asks more than they have while it is far too
+    warm and less than nothing while it is far too cold.
+    """
+    cdef f64 c = t.c_air_j_k[k], set_c = t.air_set_c[k]
+    cdef f64 over = t.air_c[k] - set_c
+    cdef f64 upper = (capacity_w - room_w) * AIR_LAG_S / c
+    cdef f64 lower = -room_w * AIR_LAG_S / c
+    cdef f64 flat_w = capacity_w if over > upper else 0.0
+    cdef f64 flat_s = 0.0, kept
+    if over > upper:
+        flat_s = min_((over - upper) * c / (capacity_w - room_w), h_s)
+    elif over < lower:
+        flat_s = min_((lower - over) * c / max_(room_w, 1e-3), h_s)
+    over += (room_w - flat_w) * flat_s / c
+    kept = exp_((flat_s - h_s) / AIR_LAG_S)
+    t.air_c[k] = set_c + over * kept
+    t.air_w[k] = (flat_w * flat_s + room_w * (h_s - flat_s) + c * over * (1.0 - kept)) / h_s
+    t.leak_w[k] = 0.0
+
+
+cdef inline void warm_air(LoopTable* t, i64 k, f64 room_w, f64 capacity_w, f64 h_s) noexcept nogil:
+    """Units that cannot carry the room run flat out, if at all; it leaks to its walls.
+
+    0.2 % of the air side's design heat per kelvin (from memory); the air side's is 15 % of the hall's.
+    """
+    cdef f64 wall_w_k = 0.002 * 0.15 * t.q_design_w[k]
+    cdef f64 lag_s = t.c_air_j_k[k] / wall_w_k
+    cdef f64 end_c = WALL_C + (room_w - capacity_w) / wall_w_k
+    cdef f64 off = t.air_c[k] - end_c
+    cdef f64 kept = exp_(-h_s / lag_s)
+    t.air_c[k] = end_c + off * kept
+    t.air_w[k] = capacity_w
+    t.leak_w[k] = wall_w_k * (end_c - WALL_C + off * (1.0 - kept) * lag_s / h_s)

@@ -138,7 +138,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "heat_in_w": _out(), "heat_out_w": _out(), "fans_w": _out(), "pumps_w": _out(), "air_w": _out(),
         "water_kg_s": _out(), "fed": _out(), "alive": _out(), "it_w": _out(), "supply_tcs_max_c": _state(40.0),
         "die_max_c": _out(), "drawn_w": _out(), "ups_w": _out(), "cdu_w": _out(), "air_el_w": _out(),
-        "off_w": _out(),
+        "leak_w": _out(), "off_w": _out(),
     },
     # plain load
     "aux": {"bus": _index(), "demand_w": _param(), "in_service": _set(1.0), "p_w": _out()},
@@ -172,7 +172,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
             "battery_discharge", "genset", "it", "cooling", "auxiliary", "losses", "unserved", "mismatch", "water_kg",
             "steps", "fine_steps", "windows", "seconds", "throughput", "energy_drift", "worst_energy_pu",
             "worst_heat_pu", "solves", "iterations", "worst_mismatch_pu", "guards", "rows_up_s", "rows_s",
-            "heat_throughput", "heat_drift",
+            "heat_water", "heat_air", "heat_walls",
         )
     },
     # results of the power flow, in the order of Plan.bus_list and Plan.branches

@@ -8,7 +8,7 @@ import math
 from decimal import Decimal, localcontext
 
 import numpy as np
-from scipy.integrate import quad_vec
+from scipy.integrate import quad_vec, solve_ivp
 from scipy.linalg import expm
 
 
@@ -88,3 +88,20 @@ def dry_cooler(ua_w_k: float, air_w_k: float, water_w_k: float) -> float:
     low = min(air_w_k, water_w_k)
     cr, ntu = low / max(air_w_k, water_w_k), ua_w_k / low
     return low * (1.0 - math.exp(ntu**0.22 / cr * (math.exp(-cr * ntu**0.78) - 1.0)))
+
+
+def hall_air(room_w: float, capacity_w: float, wall_w_k: float, c_j_k: float, start_c: float, h_s: float) -> tuple:
+    """Temperature after ``h_s``, heat the units took and heat that leaked, J, by an integrator of small steps.
+
+    Units aim at 26 °C with 2 min within 0 and their capacity; a room they cannot carry leaks to walls of 30 °C.
+    """
+    beaten = capacity_w <= room_w
+
+    def rates(_t: float, x: np.ndarray) -> list[float]:
+        wish = room_w + c_j_k * (x[0] - 26.0) / 120.0
+        taken = capacity_w if beaten else min(max(wish, 0.0), capacity_w)
+        leak = wall_w_k * (x[0] - 30.0) if beaten else 0.0
+        return [(room_w - taken - leak) / c_j_k, taken, leak]
+
+    step = solve_ivp(rates, (0.0, h_s), [start_c, 0.0, 0.0], rtol=1e-10, atol=1e-8, max_step=h_s / 200.0)
+    return tuple(float(each) for each in step.y[:, -1])
