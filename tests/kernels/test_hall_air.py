@@ -84,3 +84,4 @@ def test_air_that_does_not_follow_its_books_ends_the_run():
     tiny["loop", "air_c"][:] = np.nan
     _, why = tiny.plant.advance(60_000, True)
     assert why == AUDIT_FAILED
+    assert tiny.engine.worst_asset() == "cooling"
