@@ -90,6 +90,18 @@ def dry_cooler(ua_w_k: float, air_w_k: float, water_w_k: float) -> float:
     return low * (1.0 - math.exp(ntu**0.22 / cr * (math.exp(-cr * ntu**0.78) - 1.0)))
 
 
+def cross_flow(ntu: float, cr: float) -> float:
+    """Exact effectiveness of cross flow, both fluids unmixed: the series of Mason (1954), 80 terms."""
+    total, hot, cold = 0.0, 1.0, 1.0
+    hot_sum, cold_sum = math.exp(-ntu), math.exp(-cr * ntu)
+    for k in range(1, 81):
+        total += (1.0 - hot_sum) * (1.0 - cold_sum)
+        hot, cold = hot * ntu / k, cold * cr * ntu / k
+        hot_sum += math.exp(-ntu) * hot
+        cold_sum += math.exp(-cr * ntu) * cold
+    return total / (cr * ntu)
+
+
 def hall_air(room_w: float, capacity_w: float, wall_w_k: float, c_j_k: float, start_c: float, h_s: float) -> tuple:
     """Temperature after ``h_s``, heat the units took and heat that leaked, J, by an integrator of small steps.
 
