@@ -166,6 +166,29 @@ def test_energy_that_appears_from_nowhere_ends_the_run():
     tiny["row", "c_die_j_k"][3] *= 1.001  # a capacity that changes inside a step cannot be: its reciprocal stays
     _, why = tiny.plant.advance(120_000, True)
     assert why == AUDIT_FAILED
+    assert tiny.engine.worst_asset() == "hall.r04"
+
+
+def test_of_two_rows_that_are_off_the_worse_is_named():
+    tiny = Tiny()
+    tiny.step(60.0)
+    tiny["row", "c_die_j_k"][3] *= 1.001
+    tiny["row", "c_die_j_k"][20] *= 1.01
+    tiny.plant.advance(120_000, True)
+    assert tiny.engine.worst_asset() == "hall.r21"
+
+
+@pytest.mark.parametrize(
+    ("place", "index", "name"),
+    [(("store", "cell_c"), 11, "bess.c12"), (("row", "tcs_c"), 0, "hall.r01"), (("loop", "return_c"), 0, "cooling")],
+)
+def test_a_temperature_that_is_not_a_number_ends_the_run_and_its_asset_is_named(place, index, name):
+    tiny = Tiny()
+    tiny.step(60.0)
+    tiny[place][index] = np.nan
+    _, why = tiny.plant.advance(120_000, True)
+    assert why == AUDIT_FAILED
+    assert tiny.engine.worst_asset() == name
 
 
 def test_a_store_beyond_full_ends_the_run():
@@ -174,6 +197,7 @@ def test_a_store_beyond_full_ends_the_run():
     _, why = tiny.plant.advance(60_000, True)
     assert why == AUDIT_FAILED
     assert tiny.plant.failed_at == 5
+    assert tiny.engine.worst_asset() == "bess.c06"
 
 
 # ---------------------------------------------------------------------- stops and records
