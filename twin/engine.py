@@ -208,7 +208,7 @@ class Engine:
         _, table, index = max(found, key=lambda each: (np.isnan(each[0]), each[0]))
         owners = {
             (place.table, place.index): asset.name
-            for asset in reversed(self.plan.assets.values()) for places in asset.places.values() for place in places
+            for asset in reversed(self.plan.assets.values()) for place in asset.places.get("in_service", ())
         }  # fmt: skip
         return owners.get((table, index), f"{table} {index}")
 

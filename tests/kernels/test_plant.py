@@ -291,16 +291,18 @@ def base():
 
 @pytest.mark.parametrize("row", [0, 9, 397, 799])
 def test_each_row_has_its_own_guard(base, row):
-    engine = base.engine
+    engine, name = base.engine, base.engine.plan.row_names[row]
     engine.arena.column("row", "die_c")[row] = 130.0
-    _, why = engine.plant.advance(60_000, False)
-    assert why == GUARD
+    engine.arena.column("row", "pump_share")[row] = 0.0  # nothing takes the heat away
+    assert engine.plant.advance(60_000, False)[1] == GUARD
     fired = [engine.plan.guards[i] for i in engine.plant.fired_now[: engine.plant.n_fired]]
-    assert [guard.name for guard in fired if guard.place.table == "row"] == [f"{engine.plan.row_names[row]}.warm"]
-    engine.arena.column("row", "die_c")[row] = 130.0
-    engine.plant.advance(120_000, False)  # still warm, and told already
-    again = [engine.plan.guards[i].name for i in engine.plant.fired_now[: engine.plant.n_fired]]
-    assert f"{engine.plan.row_names[row]}.warm" not in again
+    assert [guard.name for guard in fired if guard.place.table == "row"] == [f"{name}.trip"]
+    told = set()
+    while engine.plant.advance(180_000, False)[1] == GUARD:
+        told |= {engine.plan.guards[i].name for i in engine.plant.fired_now[: engine.plant.n_fired]}
+    assert {one for one in told if ".r" in one} >= {f"{name}.throttle"}
+    assert f"{name}.trip" not in told  # told once
+    assert all(one.startswith(name) for one in told if ".r" in one)
 
 
 @pytest.mark.parametrize(("table", "column"), [("row", "die_c"), ("loop", "return_c"), ("store", "cell_c")])
