@@ -683,6 +683,43 @@ cdef class Grid:
             out["mismatch"][row] = max(self.mismatch_p, self.mismatch_q)
             out["slack_p"][row] = sum(self.slack_p[k] for k in range(self.n_island))
 
+    def solve_dc(self, const f64[::1] susceptance, f64[:, ::1] rows):
+        """Turn injections (n_case, n_bus) into the angles they make in the DC model of the present switch state.
+
+        ``susceptance`` (n_branch,) and the injections in per unit, angles in radians; held and dead buses have 0.
+        In place. Raise ValueError where the DC matrix cannot be factored.
+        """
+        self.ensure()
+        cdef Compiled* c = self.c
+        cdef const System* s = &c.s
+        cdef f64[::1] diagonal = np.zeros(max(s.n_node, 1)), entry = np.zeros(max(s.n_entry, 1))
+        cdef f64[::1] x = np.zeros(max(s.n_node, 1))
+        cdef i32 k, b, f, t
+        cdef i64 row
+        if susceptance.shape[0] != self.n_branch or rows.shape[1] != self.n_bus:
+            raise ValueError(f"expected shapes ({self.n_branch},) and (n_case, {self.n_bus})")
+        for k in range(c.n_live):
+            b = c.live[k]
+            f, t = c.node_of_bus[self.from_bus[b]], c.node_of_bus[self.to_bus[b]]
+            if f >= 0 and f != t:
+                diagonal[f] += susceptance[b]
+            if t >= 0 and f != t:
+                diagonal[t] += susceptance[b]
+            if c.entry[b] >= 0:
+                entry[c.entry[b]] -= susceptance[b]
+        factor_symmetric(s.ptr, s.idx, s.pair_ptr, s.pair, 0, s.n_node, &diagonal[0], &entry[0])
+        if s.n_node > 0 and not (np.isfinite(diagonal).all() and np.all(diagonal)):
+            raise ValueError("the DC matrix is singular: negative reactances cancel")
+        with nogil:
+            for row in range(rows.shape[0]):
+                memset(&x[0], 0, s.n_node * sizeof(f64))
+                for k in range(self.n_bus):
+                    if c.node_of_bus[k] >= 0:
+                        x[c.node_of_bus[k]] += rows[row, k]
+                solve_symmetric(s.ptr, s.idx, 0, s.n_node, &diagonal[0], &entry[0], &x[0])
+                for k in range(self.n_bus):
+                    rows[row, k] = x[c.node_of_bus[k]] if c.node_of_bus[k] >= 0 else 0.0
+
     # ---- values of the compiled admittance matrix
 
     cdef void refresh_values(self, bint bare) noexcept nogil:

@@ -17,7 +17,10 @@ PACKAGE = Path(__file__).resolve().parents[1] / "twin"
 LAYERS = (
     ("names and units", "errors quantities globs tables local_time snapshot toml_lines toml_write _version"),
     ("compiled core", "_core"),
-    ("network", "network _network_data _matpower short_circuit _short_circuit _pandapower"),
+    (
+        "network",
+        "network _network_data _matpower sensitivities collapse _controls short_circuit _short_circuit _pandapower",
+    ),
     ("boundary data", "weather workload scheduling adequacy"),
     ("formulas", "ageing curves"),
     ("plan", "plan actors pools"),

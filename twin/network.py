@@ -18,7 +18,7 @@ import networkx as nx
 import numpy as np
 import numpy.typing as npt
 
-from twin import _core
+from twin import _core, sensitivities
 from twin._matpower import case_graph, read_case
 from twin._network_data import (
     Array,
@@ -230,13 +230,18 @@ class Network:
         self._switch(name, closed=True)
 
     def _switch(self, name: str, *, closed: bool) -> None:
-        if name not in self._index:
-            near = difflib.get_close_matches(str(name), self.branches, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else ""
-            raise SiteError([Problem("branch", "not a branch of this network", name, hint)])
-        self._grid.set_closed(self._index[name], closed)
-        self._closed[self._index[name]] = closed
+        index = self._row_of(name)
+        self._grid.set_closed(index, closed)
+        self._closed[index] = closed
         self._switched = True
+
+    def _row_of(self, name: str) -> int:
+        """Where a branch stands in the arrays; SiteError for an unknown one."""
+        if name in self._index:
+            return self._index[name]
+        near = difflib.get_close_matches(str(name), self.branches, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else ""
+        raise SiteError([Problem("branch", "not a branch of this network", name, hint)])
 
     def _ready(self) -> None:
         """Bring the kernel up to date and refuse merged nodes that are to be held at different voltages."""
@@ -271,6 +276,64 @@ class Network:
             buses = tuple(bus for bus in self.buses if bus in group)
             found.append(Island(buses, any(kinds[bus] == "slack" for bus in buses)))
         return found
+
+    # ---- sensitivities
+
+    def loading_table(self, sol: Solution | None = None) -> pd.DataFrame:
+        """One row per branch, the highest ``loading`` first: MVA, rating, loss, current at both ends.
+
+        Of ``sol``, or of a fresh ``solve()``. Currents are 0 where ``vn_kv`` is not known or nothing flows.
+        """
+        return sensitivities.loading_table(self._data, self.solve() if sol is None else sol)
+
+    def ptdf(self) -> Array:
+        """Power transfer distribution factors of the DC model, (n_branch, n_bus), in MW per MW.
+
+        What an injection at a bus adds to the flow into each branch at its from end, taken up by the slacks of the
+        island: they have columns of 0. Open branches and dead buses are 0. Closed couplers have the flow that
+        ``solve`` gives them. Raise SiteError for a branch that has resistance only.
+        """
+        self._ready()
+        return sensitivities.ptdf(self._circuit(), self._grid)
+
+    def lodf(self) -> Array:
+        """Line outage distribution factors of the DC model, (n_branch, n_branch), in MW per MW.
+
+        Column k: what the flow of branch k adds to each branch when k opens; -1 on the diagonal. The rest of the
+        column is 0 where factors say nothing: where k is open, a coupler, or in ``islanding``.
+        """
+        return sensitivities.lodf(self._circuit(), self.ptdf(), self._parts())
+
+    def islanding(self) -> npt.NDArray[np.bool_]:
+        """Whether opening each branch, alone, takes the last slack from some bus; (n_branch,)."""
+        return self._parts().splits
+
+    def screen_outages(
+        self, branches: list[str] | None = None, p_mw: npt.ArrayLike | None = None,
+        q_mvar: npt.ArrayLike | None = None, *, verify: bool = False,
+    ) -> pd.DataFrame:  # fmt: skip
+        """One row per outage of a closed branch (all, or those named), the worst first.
+
+        ``worst_loading`` at ``worst_branch`` and the number ``overloaded`` afterwards; ``islanding`` and the
+        ``unserved_mw`` that the lost buses drew. ``method`` "dc": base case, with active flows moved by the factors and
+        reactive flows kept. "ac": solved, for couplers in a loop and, with ``verify``, for all. Raise ValueError if the
+        base case has no solution, SiteError for an unknown branch.
+        """
+        for name in branches or ():
+            self._row_of(name)
+        question = {"p_mw": p_mw, "q_mvar": q_mvar}
+        return sensitivities.screen(self, self._circuit(), question, names=branches, verify=verify)
+
+    def _circuit(self) -> sensitivities.Circuit:
+        """The network with its present switches, as the DC model reads it."""
+        from_row, to_row = sensitivities.bus_rows(self._data)
+        coupler = np.array([branch.coupler for branch in self._data.branches], dtype=bool)
+        held = np.flatnonzero(np.array(self._data.kinds) == "slack")
+        closed = np.array(self._closed, dtype=bool)
+        return sensitivities.Circuit(self._data, closed, from_row, to_row, coupler, held, np.zeros(len(self.buses)))
+
+    def _parts(self) -> sensitivities.Parts:
+        return sensitivities.parts(self._circuit())
 
     # ---- looking
 
