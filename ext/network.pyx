@@ -36,7 +36,7 @@ cdef enum Start:
 # A loaded bus below half the voltage of its island's slack is past the nose: on a two-bus line the upper solution ends
 # between 0.5 (load angle = line angle) and higher values, never below 0.5 of the source voltage.
 cdef f64 LOW_ROOT = 0.5
-cdef f64 LAMBDA_STEP = 1e-6      # at the nose a continuation's step falls below this share of what it reached
+cdef f64 LAMBDA_STEP = 1e-8      # at the nose a continuation's step falls below this share of what it reached
 cdef int CONTINUATION_TRIES = 200
 cdef int LIMIT_ROUNDS = 30       # of switching buses to and from their reactive limits
 cdef int RELEASES = 3            # times one bus may leave its limit again within a solve: stops cycling
@@ -662,13 +662,13 @@ cdef class Grid:
         """Solve row after row of injections (n_step, n_bus), each warm from the row before.
 
         ``out`` maps names of ``arrays`` to float64 arrays (n_step, ...) that take that result of every row, and
-        "status", "iterations", "loss_p", "slack_p" and "mismatch" to arrays (n_step,) for the totals.
+        "status", "iterations", "loss_p", "slack_p", "mismatch" and "load_factor" to arrays (n_step,) for the totals.
         """
         cdef i64 row
         cdef int status
         if p_pu.shape[1] != self.n_bus or q_pu.shape[1] != self.n_bus or p_pu.shape[0] != q_pu.shape[0]:
             raise ValueError(f"injections need the shape (n_step, {self.n_bus})")
-        totals = ("status", "iterations", "loss_p", "slack_p", "mismatch")
+        totals = ("status", "iterations", "loss_p", "slack_p", "mismatch", "load_factor")
         pairs = [(out[name], self.arrays[name]) for name in out if name not in totals]
         self.ensure()
         for row in range(p_pu.shape[0]):
@@ -682,6 +682,16 @@ cdef class Grid:
             out["status"][row], out["iterations"][row], out["loss_p"][row] = status, self.iterations, self.loss_p
             out["mismatch"][row] = max(self.mismatch_p, self.mismatch_q)
             out["slack_p"][row] = sum(self.slack_p[k] for k in range(self.n_island))
+            out["load_factor"][row] = self.load_factor()
+
+    def load_factor(self):
+        """Least share of its injections that an island with status COLLAPSE can carry; 1 without one."""
+        cdef i32 k
+        cdef f64 least = 1.0
+        for k in range(self.n_island):
+            if self.island_status[k] == COLLAPSE:
+                least = min_(least, self.island_lambda[k])
+        return least
 
     def solve_dc(self, const f64[::1] susceptance, f64[:, ::1] rows):
         """Turn injections (n_case, n_bus) into the angles they make in the DC model of the present switch state.

@@ -18,7 +18,7 @@ import networkx as nx
 import numpy as np
 import numpy.typing as npt
 
-from twin import _core, sensitivities
+from twin import _core, collapse, sensitivities
 from twin._matpower import case_graph, read_case
 from twin._network_data import (
     Array,
@@ -48,6 +48,8 @@ class Status(IntEnum):
     NOT_CONVERGED = 1
     COLLAPSE = 2
     """The injections lie beyond the nose: no solution on the upper branch."""
+    DEAD = 3
+    """No bus at all is connected with a slack."""
     SINGULAR = 4
     BAD_INPUT = 5
     """An injection is NaN or infinite."""
@@ -96,6 +98,8 @@ class Solution:
     iterations: Any
     mismatch_pu: Any
     """Largest power left over at a bus, recomputed from the voltages."""
+    load_factor: Any
+    """1; with status COLLAPSE the share of all injections of the island that can be carried, at the nose, to 1e-7."""
 
     def table(self, what: str = "buses") -> pd.DataFrame:
         """One row per bus, or per branch with ``what="branches"``. Raise ValueError for a series of solutions."""
@@ -168,14 +172,14 @@ class Network:
         arrays["q_pu"][:] = q_pu
         if not warm:
             self._grid.forget()
-        status = Status(self._grid.power_flow(tol, MAX_ITERATIONS))
+        status = self._status(self._grid.power_flow(tol, MAX_ITERATIONS))
         fields = {name: self._scaled(name, arrays[source][: self._width(name)]) for name, source in _RESULTS.items()}
         return self._solution(
             fields, arrays["vr"], arrays["vi"],
             losses_mw=self._grid.loss_p * self.base_mva,
             p_slack_mw=float(arrays["slack_p"][: self._grid.n_island].sum()) * self.base_mva,
             converged=status is Status.OK, status=status, iterations=self._grid.iterations,
-            mismatch_pu=max(self._grid.mismatch_p, self._grid.mismatch_q),
+            mismatch_pu=max(self._grid.mismatch_p, self._grid.mismatch_q), load_factor=self._grid.load_factor(),
         )  # fmt: skip
 
     def solve_many(
@@ -188,15 +192,22 @@ class Network:
         self._ready()
         self._grid.forget()
         out = {source: np.zeros((steps, len(self._grid.arrays[source]))) for source in (*_RESULTS.values(), "vr", "vi")}
-        totals = ("status", "iterations", "loss_p", "slack_p", "mismatch")
+        totals = ("status", "iterations", "loss_p", "slack_p", "mismatch", "load_factor")
         self._grid.series(p_pu, q_pu, out | (sums := {name: np.zeros(steps) for name in totals}), tol, MAX_ITERATIONS)
         fields = {name: self._scaled(name, out[source][:, : self._width(name)]) for name, source in _RESULTS.items()}
         status = sums["status"].astype(np.int8)
+        if self._grid.n_island == 0:
+            status[status == Status.OK] = Status.DEAD
         return self._solution(
             fields, out["vr"], out["vi"], losses_mw=sums["loss_p"] * self.base_mva,
             p_slack_mw=sums["slack_p"] * self.base_mva, converged=status == Status.OK, status=status,
             iterations=sums["iterations"].astype(np.int32), mismatch_pu=sums["mismatch"],
+            load_factor=sums["load_factor"],
         )  # fmt: skip
+
+    def _status(self, code: int) -> Status:
+        """Status of a solve from the kernel's code, which has no word for a network without any slack."""
+        return Status.DEAD if code == Status.OK and self._grid.n_island == 0 else Status(code)
 
     def _injections(self, values: npt.ArrayLike | None, name: str, ndim: int) -> Array:
         """Injections in per unit; the graph's own where none are given."""
@@ -334,6 +345,34 @@ class Network:
 
     def _parts(self) -> sensitivities.Parts:
         return sensitivities.parts(self._circuit())
+
+    def collapse_margin(
+        self, direction: tuple[npt.ArrayLike, npt.ArrayLike] | None = None, p_mw: npt.ArrayLike | None = None,
+        q_mvar: npt.ArrayLike | None = None,
+    ) -> collapse.CollapseMargin:  # fmt: skip
+        """How far the load can grow: λ at the nose of (p_mw, q_mvar) + (λ − 1) ``direction``, each (n_bus,).
+
+        Without a direction every bus that draws active power grows in proportion; the others stay. λ to 1e-8.
+        Raise ValueError for a direction that moves no energised bus or only buses that slacks hold.
+        """
+        p_pu, q_pu = self._injections(p_mw, "p_mw", 1), self._injections(q_mvar, "q_mvar", 1)
+        if direction is None:
+            loads = p_pu < 0.0
+            way = (np.where(loads, p_pu, 0.0), np.where(loads, q_pu, 0.0))
+        else:
+            way = (self._injections(direction[0], "direction[0]", 1), self._injections(direction[1], "direction[1]", 1))
+        self._ready()
+        if not (self._grid.arrays["alive"].astype(bool) & ((way[0] != 0.0) | (way[1] != 0.0))).any():
+            raise ValueError("the direction moves no energised bus: there is no nose to find")
+        self._grid.forget()
+
+        def solve(factor: float) -> Array | None:
+            self._grid.arrays["p_pu"][:] = p_pu + (factor - 1.0) * way[0]
+            self._grid.arrays["q_pu"][:] = q_pu + (factor - 1.0) * way[1]
+            status = self._grid.power_flow(1e-10, MAX_ITERATIONS)
+            return self._grid.arrays["vm"].copy() if status == Status.OK else None
+
+        return collapse.margin(solve, self.buses, -float(way[0].sum()) * self.base_mva)
 
     # ---- looking
 
