@@ -73,6 +73,7 @@ cdef class Plan:
     cdef place_branches(self, Grid grid)
     cdef mark_simple(self)
     cdef allocate(self)
+    cdef combine_curves(self, Grid grid)
     cdef order_ties(self, Grid grid, i32[::1] group)
     cdef factor_ties(self, Grid grid)
 
@@ -99,6 +100,8 @@ cdef class Grid:
     cdef f64* q_max
     cdef f64* z_share            # [n_bus] share of p_pu, q_pu that goes with |V|^2, and with |V|; the rest is constant
     cdef f64* i_share
+    cdef i32* curve_ptr          # [n_bus + 1] points of each bus's volt-var curve
+    cdef f64* curve              # [2 n_point] |V| and the reactive power injected there, beside q_pu
     # ---- in
     cdef double* p_pu            # [n_bus] injection
     cdef double* q_pu
@@ -138,12 +141,14 @@ cdef class Grid:
     cdef readonly dict arrays    # name of a pointer above -> numpy view of it
     cdef f64* out_p              # [n_bus] what leaves a bus through branches and shunt
     cdef f64* out_q
-    cdef bint has_zip, dirty
+    cdef readonly bint has_zip, has_curve  # curves are of role ZIP: has_zip is true with them
+    cdef bint dirty
     cdef i64 version
     cdef dict plans
     cdef Plan plan
     cdef Compiled* c
 
+    cdef place_curves(self, q_curves)
     cdef allocate(self)
     cdef f64* own_f64(self, str name, f64[::1] array)
     cdef f64* new_f64(self, str name, Py_ssize_t n)
@@ -159,11 +164,15 @@ cdef class Grid:
     cdef int solve_island(self, i32 island, double tol, int max_iter, bint cold) noexcept nogil
     cdef int robust(self, i32 island, double tol, int max_iter, int start) noexcept nogil
     cdef int newton(self, i32 island, double tol, int max_iter) noexcept nogil
+    cdef int by_segments(self, i32 island, double tol) noexcept nogil
+    cdef f64 to_next_knot(self, i32 island) noexcept nogil
     cdef int damped(self, i32 island, double tol, int max_iter) noexcept nogil
     cdef int continuation(self, i32 island, double tol, int max_iter) noexcept nogil
     cdef void move(self, i32 island, f64 share) noexcept nogil
     cdef f64 limit(self, i32 k, f64 mode) noexcept nogil
     cdef f64 zip_factor(self, i32 bus) noexcept nogil
+    cdef f64 curve_q(self, i32 bus) noexcept nogil
+    cdef void add_curves(self) noexcept nogil
     cdef void load_zip(self, i32 k, double scale) noexcept nogil
     cdef void add_end(self, i32 own, i32 other, i32 other_bus, i32 entry, const f64* y_own,
                       const f64* y_mutual) noexcept nogil

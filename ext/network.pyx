@@ -14,8 +14,9 @@ import math
 
 import numpy as np
 
-from .elimination cimport (CONSTANT, IDLE, REGULATED, ZIP, Node, System, backward, currents, factor_symmetric, forward,
-                           regulated_error, solve_symmetric, squared_mismatch)
+from .elimination cimport (CONSTANT, IDLE, REGULATED, ZIP, Node, System, backward, currents, curve_power,
+                           factor_symmetric, forward, knot_crossed, regulated_error, solve_symmetric,
+                           squared_mismatch)
 from .ordering cimport IntList, find_entry, find_root, insert, minimum_degree, unite
 from .types cimport (BAD_INPUT, COLLAPSE, NOT_CONVERGED, OK, SINGULAR, abs_, f64, i8, i32, i64, max_, min_, sqrt_, u8)
 
@@ -38,6 +39,7 @@ cdef enum Start:
 cdef f64 LOW_ROOT = 0.5
 cdef f64 LAMBDA_STEP = 1e-8      # at the nose a continuation's step falls below this share of what it reached
 cdef int CONTINUATION_TRIES = 200
+cdef int SEGMENT_STEPS = 400     # from knot to knot of volt-var curves
 cdef int LIMIT_ROUNDS = 30       # of switching buses to and from their reactive limits
 cdef int RELEASES = 3            # times one bus may leave its limit again within a solve: stops cycling
 
@@ -174,6 +176,7 @@ cdef class Plan:
         self.place_branches(grid)
         self.mark_simple()
         self.allocate()
+        self.combine_curves(grid)
         self.order_ties(grid, group)
         self.factor_ties(grid)
 
@@ -389,6 +392,30 @@ cdef class Plan:
         self.c.mode = self.new_f64(s.n_node)
         self.c.phasor = self.new_f64(2 * s.n_node)
 
+    cdef combine_curves(self, Grid grid):
+        """Volt-var curve of each node: the sum of its buses' curves, with the points of all of them."""
+        cdef Compiled* c = &self.c
+        cdef f64[::1] values
+        if not grid.has_curve:
+            return
+        ptr, points = np.zeros(c.s.n_node + 1, dtype=np.int32), []
+        of_bus, all_points = grid.arrays["curve_ptr"], grid.arrays["curve"].reshape(-1, 2)
+        for k in range(c.s.n_node):
+            curves = [all_points[of_bus[bus]:of_bus[bus + 1]] for bus in
+                      [c.member[x] for x in range(c.first_member[k], c.first_member[k + 1])]]
+            curves = [curve for curve in curves if len(curve)]
+            ptr[k + 1] = ptr[k]
+            if curves:
+                knots = np.unique(np.concatenate([curve[:, 0] for curve in curves]))
+                total = sum(np.interp(knots, curve[:, 0], curve[:, 1]) for curve in curves)
+                points.append(np.stack([knots, total], axis=1))
+                ptr[k + 1] += len(knots)
+        c.s.curve_ptr = self.own_i32(ptr)
+        values = np.concatenate(points).reshape(-1) if points else np.zeros(2)
+        self.kept.append(values)
+        c.s.curve = &values[0]
+        c.s.curve_scale = 1.0
+
     cdef order_ties(self, Grid grid, i32[::1] group):
         """Pattern of the couplers' Laplacian; the lowest bus of each merged group is its ground."""
         cdef Compiled* c = &self.c
@@ -475,13 +502,15 @@ cdef class Grid:
     branch's two-port admittances, ``is_coupler`` marks branches without impedance: closed, they merge their buses.
     ``forming_rank`` > 0 marks buses that can hold an island at ``forming_vm`` and ``forming_va`` (radians); the lowest
     rank of an island is its slack, the others inject what the caller says, unless ``hold_all`` holds every one.
+    ``q_curves`` maps a bus to its volt-var curve, (n_point, 2): |V|, rising, and the power injected beside q_pu.
     ``kind`` 1 regulates |V| to ``v_set`` with a source between ``q_min`` and ``q_max`` beside q_pu. ``z_share`` and
     ``i_share`` make part of p_pu, q_pu go with |V|^2 and |V|. Raise ValueError on shapes, indices or NaN.
     """
 
     def __init__(self, *, int n_bus, from_bus, to_bus, y_ff, y_ft, y_tf, y_tt, is_coupler=None, closed=None,
                  y_shunt=None, forming_rank=None, forming_vm=None, forming_va=None, rate_pu=None, double base_mva=100.0,
-                 kind=None, v_set=None, q_min=None, q_max=None, z_share=None, i_share=None, bint hold_all=False):
+                 kind=None, v_set=None, q_min=None, q_max=None, z_share=None, i_share=None, q_curves=None,
+                 bint hold_all=False):
         cdef int n_branch = len(from_bus)
         if n_bus < 1:
             raise ValueError("a grid needs at least one bus")
@@ -513,8 +542,23 @@ cdef class Grid:
         self.q_max = self.own_f64("q_max", _array("q_max", q_max, n_bus, np.float64, INFINITY))
         self.z_share = self.own_f64("z_share", _array("z_share", z_share, n_bus, np.float64, 0.0))
         self.i_share = self.own_f64("i_share", _array("i_share", i_share, n_bus, np.float64, 0.0))
-        self.has_zip = bool(self.arrays["z_share"].any() or self.arrays["i_share"].any())
+        self.place_curves(q_curves or {})
+        self.has_zip = self.has_curve or bool(self.arrays["z_share"].any() or self.arrays["i_share"].any())
         self.allocate()
+
+    cdef place_curves(self, q_curves):
+        """Volt-var curves of all buses, one after the other."""
+        ptr, points = np.zeros(self.n_bus + 1, dtype=np.int32), [np.zeros((0, 2))]
+        for bus in sorted(q_curves):
+            self.check(bus, self.n_bus, "bus")
+            curve = np.array(q_curves[bus], dtype=np.float64)
+            if curve.ndim != 2 or curve.shape[1] != 2 or not np.isfinite(curve).all() or (np.diff(curve[:, 0]) <= 0).any():
+                raise ValueError(f"q_curves[{bus}]: expected points (|V|, power) with rising |V|")
+            points.append(curve)
+            ptr[bus + 1] = len(curve)
+        self.has_curve = bool(ptr.any())
+        self.curve_ptr = self.own_i32("curve_ptr", np.cumsum(ptr, dtype=np.int32))
+        self.curve = self.own_f64("curve", np.concatenate(points).reshape(-1) if self.has_curve else np.zeros(2))
 
     cdef allocate(self):
         """Inputs, state and results; none of them ever moves."""
@@ -851,6 +895,11 @@ cdef class Grid:
         status = self.newton(island, tol, max_iter)
         if status == OK:
             return OK
+        if self.has_curve:
+            self.cold_start(island, 1.0)
+            status = self.by_segments(island, tol)
+            if status == OK:
+                return OK
         self.cold_start(island, 1.0)
         status = self.damped(island, tol, 2 * max_iter)
         if status == OK:
@@ -900,6 +949,52 @@ cdef class Grid:
         if check != 0.0:
             return SINGULAR
         return COLLAPSE if odd or low else OK
+
+    cdef int by_segments(self, i32 island, double tol) noexcept nogil:
+        """Newton that stops just beyond the first point of a volt-var curve that a step passes.
+
+        Full steps can jump to and fro over a steep piece; going from piece to piece ends for monotone curves
+        (J. Katzenelson, An algorithm for solving nonlinear resistor networks, Bell Syst. Tech. J. 44 (8), 1965).
+        """
+        cdef System* s = &self.c.s
+        cdef i32 first = self.c.first_node[island], end = self.c.first_node[island + 1]
+        cdef f64 worst, length
+        cdef int odd, it
+        for it in range(SEGMENT_STEPS):
+            currents(s, first, end, s.e, s.f, 1, s.current, True)
+            odd = forward(s, first, end)
+            worst = backward(s, first, end)
+            worst = max_(worst, regulated_error(s, first, end))
+            self.island_iterations[island] += 1
+            if worst <= tol:
+                return self.accepted(island, odd)
+            if not worst < 1e30:
+                return SINGULAR if worst != worst else NOT_CONVERGED
+            length = self.to_next_knot(island)
+            if length < 1.0:
+                self.move(island, length - 1.0)
+        return NOT_CONVERGED
+
+    cdef f64 to_next_knot(self, i32 island) noexcept nogil:
+        """Share of the last step after which the first node passes a point of its volt-var curve; 1 where none does."""
+        cdef System* s = &self.c.s
+        cdef i32 k
+        cdef f64 least = 1.0, e, f, de, df, v2, knot, half, root
+        for k in range(self.c.first_node[island], self.c.first_node[island + 1]):
+            if s.role[k] != ZIP or s.curve_ptr[k] == s.curve_ptr[k + 1]:
+                continue
+            de, df = s.step[2 * k], s.step[2 * k + 1]
+            e, f = s.e[k] - de, s.f[k] - df
+            v2 = e * e + f * f
+            knot = knot_crossed(s.curve, s.curve_ptr[k], s.curve_ptr[k + 1] - 1, sqrt_(v2),
+                                sqrt_(s.e[k] * s.e[k] + s.f[k] * s.f[k]))
+            if knot > 0.0:
+                # |V + t dV|^2 = knot^2: the first root on the way down, the positive one on the way up
+                half = e * de + f * df
+                root = sqrt_(max_(half * half - (de * de + df * df) * (v2 - knot * knot), 0.0))
+                root = (-half - root if v2 > knot * knot else -half + root) / (de * de + df * df)
+                least = min_(least, max_(root, 0.0))
+        return least
 
     cdef int damped(self, i32 island, double tol, int max_iter) noexcept nogil:
         """Newton with halved steps while the squared mismatch would grow; ends in plain Newton once that is near."""
@@ -1012,6 +1107,18 @@ cdef class Grid:
         cdef f64 v = self.vm[bus]
         return 1.0 + self.i_share[bus] * (v - 1.0) + self.z_share[bus] * (v * v - 1.0)
 
+    cdef f64 curve_q(self, i32 bus) noexcept nogil:
+        """What the volt-var curve of a bus injects at its present voltage ``vm``."""
+        cdef f64 slope
+        return curve_power(self.curve_ptr, self.curve, bus, self.vm[bus], &slope)
+
+    cdef void add_curves(self) noexcept nogil:
+        """Book what volt-var curves inject."""
+        cdef i32 k
+        for k in range(self.n_bus):
+            if self.island_of_bus[k] >= 0 and self.island_status[self.island_of_bus[k]] == OK:
+                self.q_bus[k] += self.curve_q(k)
+
     cdef void load_zip(self, i32 k, double scale) noexcept nogil:
         """Split the injections of a node into constant power, current and admittance."""
         cdef Compiled* c = self.c
@@ -1031,6 +1138,9 @@ cdef class Grid:
         c.s.q[k] -= part[1] + part[3]
         if part[0] != 0.0 or part[1] != 0.0 or part[2] != 0.0 or part[3] != 0.0:
             c.s.role[k] = ZIP
+        if self.has_curve and c.s.curve_ptr[k + 1] > c.s.curve_ptr[k]:
+            c.s.role[k] = ZIP
+            c.s.curve_scale = scale
 
     cdef bint gather(self, i32 island) noexcept nogil:
         """Take the present voltages of an island's buses; False where one was dead."""
@@ -1135,7 +1245,7 @@ cdef class Grid:
         cdef Compiled* c = self.c
         cdef System* s = &c.s
         cdef i32 first = c.first_node[island], end = c.first_node[island + 1], k, bus
-        cdef f64 source, excess, old
+        cdef f64 source, excess, old, slope
         cdef int moved = 0
         cdef bint limited = False
         for k in range(first, end):
@@ -1151,6 +1261,8 @@ cdef class Grid:
             old = c.mode[k]
             if old == 0.0:
                 source = s.f[k] * s.current[2 * k] - s.e[k] * s.current[2 * k + 1] - s.q[k]
+                if self.has_curve:
+                    source -= curve_power(s.curve_ptr, s.curve, k, self.v_set[bus], &slope)
                 if source > self.limit(k, 1.0) + tol:
                     c.mode[k] = 1.0
                 elif source < self.limit(k, -1.0) - tol:
@@ -1181,6 +1293,8 @@ cdef class Grid:
                 self.loss_q += self.out_q[k]
                 self.p_bus[k] = self.p_pu[k] * self.zip_factor(k)
                 self.q_bus[k] = self.q_pu[k] * self.zip_factor(k)
+        if self.has_curve:
+            self.add_curves()
         self.branch_flows()
         self.balance_nodes()
         self.balance_held()
@@ -1244,7 +1358,7 @@ cdef class Grid:
             for x in range(c.first_held[island], c.first_held[island + 1]):
                 bus = c.held[x]
                 p = self.out_p[bus] - self.p_pu[bus] * self.zip_factor(bus)
-                q = self.out_q[bus] - self.q_pu[bus] * self.zip_factor(bus)
+                q = self.out_q[bus] - self.q_pu[bus] * self.zip_factor(bus) - self.curve_q(bus)
                 self.slack_p[island] += p
                 self.slack_q[island] += q
                 self.p_bus[c.holder[bus]] += p

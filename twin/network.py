@@ -7,8 +7,9 @@ the compiled core; ``branch_admittance``, ``transformer_impedance`` and ``line_i
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
 from os import PathLike
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twin import _core, collapse, sensitivities
+from twin._controls import MAX_ITERATIONS, Controls
 from twin._matpower import case_graph, read_case
 from twin._network_data import (
     Array,
@@ -36,9 +38,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Island", "Network", "Solution", "Status", "branch_admittance", "line_impedance", "transformer_impedance",
 ]  # fmt: skip
-
-MAX_ITERATIONS = 12
-"""Newton steps of one attempt; a warm start takes 2 or 3, a cold one at most 7 on the published cases."""
 
 
 class Status(IntEnum):
@@ -100,6 +99,10 @@ class Solution:
     """Largest power left over at a bus, recomputed from the voltages."""
     load_factor: Any
     """1; with status COLLAPSE the share of all injections of the island that can be carried, at the nose, to 1e-7."""
+    frequency_hz: Array
+    """(n_bus,): nominal, but lower or higher where droop sources share an island's imbalance; 0 where dead."""
+    taps: Array
+    """(n_branch,): the tap ratios in force."""
 
     def table(self, what: str = "buses") -> pd.DataFrame:
         """One row per bus, or per branch with ``what="branches"``. Raise ValueError for a series of solutions."""
@@ -108,10 +111,10 @@ class Solution:
         if self.vm_pu.ndim != 1:
             raise ValueError("table() shows one solution; this is a series: index its arrays by step")
         if what == "buses":
-            names = ("vm_pu", "va_deg", "energised", "p_mw", "q_mvar")
-            return pd.DataFrame({name: getattr(self, name) for name in names}, index=pd.Index(self.buses, name="bus"))
+            of_bus = ("vm_pu", "va_deg", "energised", "p_mw", "q_mvar", "frequency_hz")
+            return pd.DataFrame({name: getattr(self, name) for name in of_bus}, index=pd.Index(self.buses, name="bus"))
         if what == "branches":
-            names = ("p_from_mw", "q_from_mvar", "p_to_mw", "q_to_mvar", "loading")
+            names = ("p_from_mw", "q_from_mvar", "p_to_mw", "q_to_mvar", "loading", "taps")
             index = pd.Index(self.branches, name="branch")
             return pd.DataFrame({name: getattr(self, name) for name in names}, index=index)
         raise ValueError(f"table({what!r}): expected 'buses' or 'branches'")
@@ -143,6 +146,7 @@ class Network:
         self.base_mva: float = self._data.base_mva
         self._index = {name: index for index, name in enumerate(self.branches)}
         self._grid = _build_grid(self._data)
+        self._controls = Controls(self._data, self._grid)
         self._closed = [branch.closed for branch in self._data.branches]
         self._switched = True
 
@@ -158,39 +162,50 @@ class Network:
 
     def solve(
         self, p_mw: npt.ArrayLike | None = None, q_mvar: npt.ArrayLike | None = None, tol: float = 1e-8,
-        *, warm: bool = False,
+        *, warm: bool = False, taps: bool = True,
     ) -> Solution:  # fmt: skip
         """Solve for injections of shape (n_bus,), + into the bus; None takes the graph's own.
 
         ``tol`` bounds the power mismatch of every bus, in per unit. The answer depends on the input alone, unless
-        ``warm`` starts from the voltages solved last. Physics that goes wrong is a ``status``, not an exception.
+        ``warm`` starts from the voltages solved last. Tap changers start from the graph's ``tap_ratio``; without
+        ``taps`` they stay there. Physics that goes wrong is a ``status``, not an exception.
         """
         p_pu, q_pu = self._injections(p_mw, "p_mw", 1), self._injections(q_mvar, "q_mvar", 1)
         self._ready()
-        arrays = self._grid.arrays
-        arrays["p_pu"][:] = p_pu
-        arrays["q_pu"][:] = q_pu
         if not warm:
             self._grid.forget()
-        status = self._status(self._grid.power_flow(tol, MAX_ITERATIONS))
+        return self._solve(p_pu, q_pu, tol, taps=taps)
+
+    def _solve(self, p_pu: Array, q_pu: Array, tol: float, *, taps: bool) -> Solution:
+        """Solve from the present voltages, with all controls."""
+        status = self._status(self._controls.solve(p_pu, q_pu, tol, taps=taps))
+        arrays = self._grid.arrays
         fields = {name: self._scaled(name, arrays[source][: self._width(name)]) for name, source in _RESULTS.items()}
+        given_by_slacks = float(arrays["slack_p"][: self._grid.n_island].sum()) + self._controls.shared_pu()
         return self._solution(
             fields, arrays["vr"], arrays["vi"],
-            losses_mw=self._grid.loss_p * self.base_mva,
-            p_slack_mw=float(arrays["slack_p"][: self._grid.n_island].sum()) * self.base_mva,
+            losses_mw=self._grid.loss_p * self.base_mva, p_slack_mw=given_by_slacks * self.base_mva,
             converged=status is Status.OK, status=status, iterations=self._grid.iterations,
             mismatch_pu=max(self._grid.mismatch_p, self._grid.mismatch_q), load_factor=self._grid.load_factor(),
+            frequency_hz=self._controls.frequency_hz(), taps=self._controls.taps(),
         )  # fmt: skip
 
     def solve_many(
-        self, p_mw: npt.ArrayLike | None = None, q_mvar: npt.ArrayLike | None = None, tol: float = 1e-8
-    ) -> Solution:
-        """Solve for each row of injections of shape (n_step, n_bus); each row starts from the one before."""
+        self, p_mw: npt.ArrayLike | None = None, q_mvar: npt.ArrayLike | None = None, tol: float = 1e-8,
+        *, taps: bool = True,
+    ) -> Solution:  # fmt: skip
+        """Solve for each row of injections of shape (n_step, n_bus), from the voltages of the row before.
+
+        A network with droop sources or tap changers is solved row by row; its tap changers start every row from the
+        graph's ``tap_ratio``, so that no row depends on the one before.
+        """
         p_pu, q_pu = self._injections(p_mw, "p_mw", 2), self._injections(q_mvar, "q_mvar", 2)
         steps = max(len(p_pu), len(q_pu))
         p_pu, q_pu = (np.ascontiguousarray(np.broadcast_to(x, (steps, len(self.buses)))) for x in (p_pu, q_pu))
         self._ready()
         self._grid.forget()
+        if self._controls.active and steps:
+            return _stacked([self._solve(p_pu[k], q_pu[k], tol, taps=taps) for k in range(steps)])
         out = {source: np.zeros((steps, len(self._grid.arrays[source]))) for source in (*_RESULTS.values(), "vr", "vi")}
         totals = ("status", "iterations", "loss_p", "slack_p", "mismatch", "load_factor")
         self._grid.series(p_pu, q_pu, out | (sums := {name: np.zeros(steps) for name in totals}), tol, MAX_ITERATIONS)
@@ -203,6 +218,8 @@ class Network:
             p_slack_mw=sums["slack_p"] * self.base_mva, converged=status == Status.OK, status=status,
             iterations=sums["iterations"].astype(np.int32), mismatch_pu=sums["mismatch"],
             load_factor=sums["load_factor"],
+            frequency_hz=np.tile(self._controls.frequency_hz(), (steps, 1)),
+            taps=np.tile(self._controls.taps(), (steps, 1)),
         )  # fmt: skip
 
     def _status(self, code: int) -> Status:
@@ -258,7 +275,7 @@ class Network:
         """Bring the kernel up to date and refuse merged nodes that are to be held at different voltages."""
         if not self._switched:
             return
-        self._grid.ensure()
+        self._controls.arrange(self._closed)
         joined = nx.Graph()
         joined.add_edges_from(
             (branch.from_bus, branch.to_bus)
@@ -339,9 +356,9 @@ class Network:
         """The network with its present switches, as the DC model reads it."""
         from_row, to_row = sensitivities.bus_rows(self._data)
         coupler = np.array([branch.coupler for branch in self._data.branches], dtype=bool)
-        held = np.flatnonzero(np.array(self._data.kinds) == "slack")
-        closed = np.array(self._closed, dtype=bool)
-        return sensitivities.Circuit(self._data, closed, from_row, to_row, coupler, held, np.zeros(len(self.buses)))
+        held = np.concatenate([self._controls.ideal, self._controls.droopers])
+        closed, shares = np.array(self._closed, dtype=bool), self._controls.shares()
+        return sensitivities.Circuit(self._data, closed, from_row, to_row, coupler, held, shares)
 
     def _parts(self) -> sensitivities.Parts:
         return sensitivities.parts(self._circuit())
@@ -353,6 +370,7 @@ class Network:
         """How far the load can grow: λ at the nose of (p_mw, q_mvar) + (λ − 1) ``direction``, each (n_bus,).
 
         Without a direction every bus that draws active power grows in proportion; the others stay. λ to 1e-8.
+        Tap changers stay at the graph's ``tap_ratio``; droop sources and volt-var curves answer.
         Raise ValueError for a direction that moves no energised bus or only buses that slacks hold.
         """
         p_pu, q_pu = self._injections(p_mw, "p_mw", 1), self._injections(q_mvar, "q_mvar", 1)
@@ -367,9 +385,8 @@ class Network:
         self._grid.forget()
 
         def solve(factor: float) -> Array | None:
-            self._grid.arrays["p_pu"][:] = p_pu + (factor - 1.0) * way[0]
-            self._grid.arrays["q_pu"][:] = q_pu + (factor - 1.0) * way[1]
-            status = self._grid.power_flow(1e-10, MAX_ITERATIONS)
+            p, q = p_pu + (factor - 1.0) * way[0], q_pu + (factor - 1.0) * way[1]
+            status = self._controls.solve(p, q, 1e-10, taps=False)
             return self._grid.arrays["vm"].copy() if status == Status.OK else None
 
         return collapse.margin(solve, self.buses, -float(way[0].sum()) * self.base_mva)
@@ -394,13 +411,22 @@ class Network:
         return pd.DataFrame(ends | columns | {"closed": self._closed}, index=pd.Index(self.branches, name="branch"))
 
 
+def _stacked(rows: list[Solution]) -> Solution:
+    """One solution of many steps from the solutions of all."""
+    first = rows[0]
+    names = [f.name for f in fields(Solution) if f.name not in ("buses", "branches")]
+    columns = {name: np.stack([np.asarray(getattr(row, name)) for row in rows]) for name in names}
+    columns["status"], columns["iterations"] = columns["status"].astype(np.int8), columns["iterations"].astype(np.int32)
+    return Solution(first.buses, first.branches, **columns)
+
+
 def _build_grid(data: GridData) -> Any:
     """The compiled grid of a checked graph."""
     row = {bus: index for index, bus in enumerate(data.buses)}
     kinds = np.array(data.kinds)
     columns, base = data.columns, data.base_mva
     ports = np.array([branch.admittance() for branch in data.branches], dtype=np.complex128).reshape(-1, 4)
-    held = kinds == "slack"
+    held, droop = kinds == "slack", columns["droop_mw_per_hz"] > 0.0
     return _core.network.Grid(
         n_bus=len(data.buses),
         from_bus=[row[branch.from_bus] for branch in data.branches],
@@ -409,11 +435,14 @@ def _build_grid(data: GridData) -> Any:
         is_coupler=[branch.coupler for branch in data.branches],
         closed=[branch.closed for branch in data.branches],
         y_shunt=(columns["gs_mw"] + 1j * columns["bs_mvar"]) / base,
-        forming_rank=np.where(held, np.cumsum(held), 0), forming_vm=columns["vm_pu"],
+        forming_rank=np.where(held & ~droop, np.cumsum(held), 0), forming_vm=columns["vm_pu"],
         forming_va=np.radians(columns["va_deg"]),
         rate_pu=[branch.rate_mva / base for branch in data.branches], base_mva=base,
-        kind=(kinds == "pv").astype(np.int8), v_set=columns["vm_pu"],
-        q_min=columns["q_min_mvar"] / base, q_max=columns["q_max_mvar"] / base,
+        # a droop source that does not hold its island regulates like a pv node without limits
+        kind=((kinds == "pv") | droop).astype(np.int8), v_set=columns["vm_pu"],
+        q_min=np.where(droop, -math.inf, columns["q_min_mvar"]) / base,
+        q_max=np.where(droop, math.inf, columns["q_max_mvar"]) / base,
+        q_curves={row: curve / (1.0, base) for row, curve in data.q_curves.items()},
         z_share=columns["z_share"], i_share=columns["i_share"], hold_all=True,
     )  # fmt: skip
 

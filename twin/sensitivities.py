@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from twin._network_data import Array, GridData
+from twin._network_data import Array, GridData, joined
 from twin.errors import Problem, SiteError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Circuit:
     to_row: Index
     coupler: Mask
     held: Index
-    """Buses that hold their voltage, by rank."""
+    """Slacks: ideal ones first, then those with droop."""
     shares: Array
     """(n_bus,): of an island without ideal slack, the share of its imbalance that each source takes; else 0."""
 
@@ -109,20 +109,9 @@ def _add_couplers(circuit: Circuit, factors: Array, injected: Array) -> None:
 
 def _groups(n_bus: int, a: Index, b: Index) -> list[list[int]]:
     """Sets of buses that the pairs (a, b) join, each rising, only those of more than one."""
-    root = list(range(n_bus))
-
-    def find(k: int) -> int:
-        while root[k] != k:
-            root[k] = root[root[k]]
-            k = root[k]
-        return k
-
-    for one, other in zip(a.tolist(), b.tolist(), strict=True):
-        one, other = sorted((find(one), find(other)))  # noqa: PLW2901 (the roots stand for the buses)
-        root[other] = one
     members: dict[int, list[int]] = {}
-    for k in sorted({*a.tolist(), *b.tolist()}):
-        members.setdefault(find(k), []).append(k)
+    for k, root in enumerate(joined(n_bus, zip(a.tolist(), b.tolist(), strict=True))):
+        members.setdefault(root, []).append(k)
     return [group for group in members.values() if len(group) > 1]
 
 
