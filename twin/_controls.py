@@ -7,13 +7,12 @@ frequency. The first of them holds the angle; what it has to give, less its shar
 with a slope that losses alone keep from being constant: a secant finds its zero in two or three solves.
 
 **Tap changers** move in rounds. In each round only those nearest to a slack that are out of their band move, as time
-grading has it, each by as many steps as certainly do not take it across the band, at least one. A changer that has
-turned back ``TURNS_BACK`` times stays where it is: so every solve ends.
+grading has it, by one step. One that has turned back ``TURNS_BACK`` times turns no more: so every solve ends.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import networkx as nx
@@ -78,7 +77,7 @@ class Changer:
     position: int = 0
     heading: int = 0
     turned: int = 0
-    patched: int = field(default=0)
+    patched: int = 0
     """The position the kernel has."""
 
     def ratio(self) -> float:
@@ -87,26 +86,22 @@ class Changer:
         return self.record.tap_ratio + self.position * (control.tap_step if control else 0.0)
 
     def wanted(self, vm_pu: float) -> int:
-        """Steps to go, 0 inside the band, at a limit, for a dead bus or after too many turns."""
+        """The step to take: 1, -1, or 0 inside the band, at a limit, for a dead bus and after too many turns."""
         control = self.record.control
         if control is None or vm_pu == 0.0:
             return 0
         excess = vm_pu - control.v_target_pu
-        beyond = abs(excess) - control.deadband_pu
-        if beyond <= 0.0:
-            return 0
         heading = 1 if excess > 0.0 else -1  # a higher ratio at the from side lowers the voltage at the to side
-        if heading == -self.heading and self.turned >= TURNS_BACK:
-            return 0
-        steps = max(1, int(beyond / (vm_pu * control.tap_step / self.ratio())))
         low, high = control.positions(self.record.tap_ratio)
-        return min(max(self.position + heading * steps, low), high) - self.position
+        tired = heading == -self.heading and self.turned >= TURNS_BACK
+        if abs(excess) <= control.deadband_pu or tired or not low <= self.position + heading <= high:
+            return 0
+        return heading
 
-    def move(self, steps: int) -> None:
-        """Go some steps and remember the direction."""
-        heading = 1 if steps > 0 else -1
-        self.turned += heading == -self.heading
-        self.heading, self.position = heading, self.position + steps
+    def move(self, step: int) -> None:
+        """Take a step and remember its direction."""
+        self.turned += step == -self.heading
+        self.heading, self.position = step, self.position + step
 
 
 class Controls:
@@ -209,11 +204,11 @@ class Controls:
         """Move the tap changers whose turn it is; whether any moved."""
         vm_pu = self.grid.arrays["vm"]
         wanted = [(changer, changer.wanted(float(vm_pu[changer.to_bus]))) for changer in self.changers]
-        moving = [(changer, steps) for changer, steps in wanted if steps]
+        moving = [(changer, step) for changer, step in wanted if step]
         first = min((changer.depth for changer, _ in moving), default=0)
-        for changer, steps in moving:
+        for changer, step in moving:
             if changer.depth == first:
-                changer.move(steps)
+                changer.move(step)
         return bool(moving)
 
     def _patch(self) -> None:
