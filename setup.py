@@ -16,7 +16,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent
-KERNELS = ("cpu", "network", "queue", "plant")
+KERNELS = ("cpu", "network", "batch", "queue", "plant")
 DEBUG = os.environ.get("TWIN_DEBUG") == "1"
 
 # No fast-math, no contraction, no SLP vectoriser (gcc 12 forms fused multiply-adds in it in spite of

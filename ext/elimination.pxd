@@ -304,13 +304,23 @@ cdef inline void update_parent(const System* s, i32 k, const f64* inverse, f64 y
 
 cdef inline int forward(const System* s, i32 first, i32 end) noexcept nogil:
     """Load and eliminate the nodes first .. end-1. The number of pivot blocks with a negative determinant, modulo 2."""
+    clear(s, first, end)
+    return eliminate(s, first, end)
+
+
+cdef inline void clear(const System* s, i32 first, i32 end) noexcept nogil:
+    """Clear the sums of the nodes first .. end-1 and load the blocks of those with several or varying entries."""
+    memset(s.block + 6 * first, 0, 6 * (end - first) * sizeof(f64))
+    load_slots(s, first, end)
+
+
+cdef inline int eliminate(const System* s, i32 first, i32 end) noexcept nogil:
+    """The rest of ``forward``: load and eliminate."""
     cdef i32 k
     cdef int odd = 0
     cdef f64 det, y0, y1
     cdef f64 d[6]
     cdef f64 inverse[4]
-    memset(s.block + 6 * first, 0, 6 * (end - first) * sizeof(f64))
-    load_slots(s, first, end)
     for k in range(first, end):
         load_row(s, k, d)
         det = d[0] * d[3] - d[1] * d[2]

@@ -8,6 +8,7 @@ positive sequence, per unit of ``base_mva``; powers are injections into the bus,
 cimport cython
 
 from .elimination cimport System
+from .packs cimport Pack
 from .types cimport f64, i8, i32, i64, u8
 
 cdef struct Compiled:
@@ -17,6 +18,8 @@ cdef struct Compiled:
     i32* island_of_bus   # [n_bus] -1 dead
     i32* slack           # [n_island] bus of the lowest forming rank
     i32* first_node      # [n_island + 1] nodes of an island
+    Pack* pack           # [n_pack] nodes four at a time, first in their island
+    i32* first_pack      # [n_island + 1]
     i32* first_member    # [n_node + 1]
     i32* member          # buses of a node, rising
     i32* node_of_bus     # [n_bus] -1 where held or dead
@@ -72,6 +75,7 @@ cdef class Plan:
     cdef list_members(self, Grid grid)
     cdef place_branches(self, Grid grid)
     cdef mark_simple(self)
+    cdef place_packs(self)
     cdef allocate(self)
     cdef combine_curves(self, Grid grid)
     cdef order_ties(self, Grid grid, i32[::1] group)

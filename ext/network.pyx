@@ -14,10 +14,12 @@ import math
 
 import numpy as np
 
-from .elimination cimport (CONSTANT, IDLE, REGULATED, ZIP, Node, System, backward, currents, curve_power,
-                           factor_symmetric, forward, knot_crossed, regulated_error, solve_symmetric,
+from .elimination cimport (CONSTANT, IDLE, REGULATED, ZIP, Node, System, backward, clear, currents, curve_power,
+                           eliminate, factor_symmetric, forward, knot_crossed, regulated_error, solve_symmetric,
                            squared_mismatch)
 from .ordering cimport IntList, find_entry, find_root, insert, minimum_degree, unite
+from .packing cimport Forest, Root, find_packs, grow_forest, order_by_packs
+from .packs cimport PACK, Pack, packs_backward, packs_forward, refresh_packs
 from .types cimport (BAD_INPUT, COLLAPSE, NOT_CONVERGED, OK, SINGULAR, abs_, f64, i8, i32, i64, max_, min_, sqrt_, u8)
 
 STATE_HEADER = 8
@@ -90,23 +92,27 @@ cdef i32[::1] _i32(Py_ssize_t n):
 
 @cython.final
 cdef class Pattern:
-    """Elimination pattern of a symmetric graph whose parts are ordered one after the other."""
+    """Elimination pattern of a symmetric graph whose parts are ordered one after the other.
 
-    cdef i32[::1] order, position, ptr, idx, pair_ptr, pair
+    With ``fixed`` (nodes that are regulated) the trees that look alike come first in their part, four nodes at a time:
+    ``packs_of_part`` says how many fours.
+    """
 
-    def __init__(self, i32 n, i32[::1] a, i32[::1] b, i32 n_edge, i32[::1] part):
+    cdef i32[::1] order, position, ptr, idx, pair_ptr, pair, packs_of_part
+
+    def __init__(self, i32 n, i32[::1] a, i32[::1] b, i32 n_edge, i32[::1] part, i8[::1] fixed=None):
         cdef IntList* adjacent = <IntList*> calloc(max(n, 1), sizeof(IntList))
         cdef i32 k
         if adjacent == NULL:
             raise MemoryError
         try:
-            self.build(n, a, b, n_edge, part, adjacent)
+            self.build(n, a, b, n_edge, part, fixed, adjacent)
         finally:
             for k in range(n):
                 free(adjacent[k].at)
             free(adjacent)
 
-    cdef build(self, i32 n, i32[::1] a, i32[::1] b, i32 n_edge, i32[::1] part, IntList* adjacent):
+    cdef build(self, i32 n, i32[::1] a, i32[::1] b, i32 n_edge, i32[::1] part, i8[::1] fixed, IntList* adjacent):
         cdef i32[::1] found = _i32(n)
         cdef i32 x
         for x in range(n_edge):
@@ -117,11 +123,29 @@ cdef class Pattern:
         # Parts are not connected with each other, so that sorting by part keeps every elimination valid.
         self.order = np.ascontiguousarray(np.asarray(found)[np.argsort(np.asarray(part)[found[:n]], kind="stable")]
                                           if n > 0 else found)
+        self.packs_of_part = _i32(part.shape[0])
+        if fixed is not None and n > 0:
+            self.find_packs(n, part, fixed, adjacent)
         self.position = _i32(n)
         for x in range(n):
             self.position[self.order[x]] = x
         self.place_entries(n, adjacent)
         self.place_pairs(n)
+
+    cdef find_packs(self, i32 n, i32[::1] part, i8[::1] fixed, IntList* adjacent):
+        cdef Forest forest
+        cdef i32[:, ::1] numbers = np.zeros((7, n + 1), dtype=np.int32)
+        cdef i64[::1] shape = np.zeros(n, dtype=np.int64)
+        cdef i8[::1] plain = np.zeros(n, dtype=np.int8)
+        cdef u8[:, ::1] pools = np.zeros((2, n * sizeof(Root)), dtype=np.uint8)
+        forest.parent, forest.height, forest.first_child = &numbers[0, 0], &numbers[1, 0], &numbers[2, 0]
+        forest.child, forest.rank, forest.lane_of = &numbers[3, 0], &numbers[4, 0], &numbers[5, 0]
+        forest.pack_height = &numbers[6, 0]
+        forest.shape, forest.plain = &shape[0], &plain[0]
+        forest.pool, forest.next_pool = <Root*> &pools[0, 0], <Root*> &pools[1, 0]
+        grow_forest(&forest, n, &self.order[0], adjacent, &fixed[0])
+        find_packs(&forest, n, &part[0])
+        order_by_packs(&forest, n, &self.order[0], &part[0], &self.packs_of_part[0])
 
     cdef place_entries(self, i32 n, IntList* adjacent):
         cdef i32 k, x, j, value, total = 0
@@ -175,6 +199,7 @@ cdef class Plan:
         self.list_members(grid)
         self.place_branches(grid)
         self.mark_simple()
+        self.place_packs()
         self.allocate()
         self.combine_curves(grid)
         self.order_ties(grid, group)
@@ -269,6 +294,7 @@ cdef class Plan:
         cdef Compiled* c = &self.c
         cdef i32[::1] number = _i32(grid.n_bus), part = _i32(grid.n_bus)
         cdef i32[::1] a = _i32(grid.n_branch), b = _i32(grid.n_branch)
+        cdef i8[::1] fixed = np.zeros(max(grid.n_bus, 1), dtype=np.int8)
         cdef i32 k, f, t, n = 0, n_edge = 0
         for k in range(grid.n_bus):
             number[k] = -1
@@ -287,7 +313,10 @@ cdef class Plan:
                     a[n_edge] = f
                     b[n_edge] = t
                     n_edge += 1
-        cdef Pattern pattern = Pattern(n, a, b, n_edge, part)
+        for k in range(grid.n_bus):
+            if grid.kind[k] == 1 and number[k] >= 0:
+                fixed[number[k]] = 1
+        cdef Pattern pattern = Pattern(n, a, b, n_edge, part, fixed)
         c.s.n_node = n
         c.s.n_entry = pattern.ptr[n]
         c.s.ptr = self.own_i32(pattern.ptr)
@@ -300,8 +329,10 @@ cdef class Plan:
         c.first_node = self.new_i32(c.n_island + 1)
         for k in range(n):
             c.first_node[part[k] + 1] += 1
+        c.first_pack = self.new_i32(c.n_island + 1)
         for k in range(c.n_island):
             c.first_node[k + 1] += c.first_node[k]
+            c.first_pack[k + 1] = c.first_pack[k] + pattern.packs_of_part[k]
 
     cdef list_members(self, Grid grid):
         """Buses of each node, and the bus that regulates it."""
@@ -369,6 +400,30 @@ cdef class Plan:
             elif c.s.ptr[k + 1] == x + 1 and not varies[x]:
                 c.s.node[k].simple = 1
                 c.s.node[k].parent = c.s.idx[x]
+
+    cdef place_packs(self):
+        """Position of each pack and what stands above it."""
+        cdef Compiled* c = &self.c
+        cdef i32 island, k, lane, at, n = c.first_pack[c.n_island]
+        cdef u8[::1] memory = np.zeros(max(n, 1) * sizeof(Pack), dtype=np.uint8)
+        cdef i32[::1] pack_of = _i32(c.s.n_node + 1)
+        self.kept.append(memory)
+        c.pack = <Pack*> &memory[0]
+        for k in range(c.s.n_node):
+            pack_of[k] = -1
+        for island in range(c.n_island):
+            for k in range(c.first_pack[island], c.first_pack[island + 1]):
+                c.pack[k].position = c.first_node[island] + PACK * (k - c.first_pack[island])
+                c.pack[k].leaf = 1
+                pack_of[c.pack[k].position] = k
+        for k in range(n):      # a pack's parents are later
+            at = c.s.node[c.pack[k].position].parent
+            c.pack[k].parent = pack_of[at] if at >= 0 else -1
+            if c.pack[k].parent >= 0:
+                c.pack[k].stores = c.pack[c.pack[k].parent].leaf
+                c.pack[c.pack[k].parent].leaf = 0
+            for lane in range(PACK):
+                c.pack[k].above[lane] = c.s.node[c.pack[k].position + lane].parent
 
     cdef allocate(self):
         cdef System* s = &self.c.s
@@ -774,6 +829,45 @@ cdef class Grid:
                 for k in range(self.n_bus):
                     rows[row, k] = x[c.node_of_bus[k]] if c.node_of_bus[k] >= 0 else 0.0
 
+    def stepwise(self, const f64[:, ::1] p_pu, const f64[:, ::1] q_pu, double tol=1e-8, int max_iter=12):
+        """Solve row after row as a simulation does, voltages only, each warm from the one before; the last voltages."""
+        cdef i64 row
+        cdef int status = OK
+        self.ensure()
+        with nogil:
+            for row in range(p_pu.shape[0]):
+                memcpy(self.p_pu, &p_pu[row, 0], self.n_bus * sizeof(f64))
+                memcpy(self.q_pu, &q_pu[row, 0], self.n_bus * sizeof(f64))
+                status = max(status, self.solve(tol, max_iter))
+        if status != OK:
+            raise ValueError(f"status {status}")
+        return self.arrays["vr"] + 1j * self.arrays["vi"]
+
+    def replay(self, const f64[:, :, ::1] v, const f64[:, ::1] p_pu, const f64[:, ::1] q_pu,
+               const i8[:, ::1] island_status, dict out):
+        """All flows of rows that were solved before: ``v`` (n_step, n_bus, 2) are their voltages; ``out`` as series.
+
+        Of ``out`` the totals "status" and "iterations" are not known here.
+        """
+        cdef i64 row
+        cdef i32 k
+        totals = ("loss_p", "slack_p", "mismatch")
+        pairs = [(out[name], self.arrays[name]) for name in out if name not in totals]
+        self.ensure()
+        for row in range(v.shape[0]):
+            for k in range(self.n_bus):
+                self.vr[k], self.vi[k] = v[row, k, 0], v[row, k, 1]
+                self.p_pu[k], self.q_pu[k], self.q_mode[k] = p_pu[row, k], q_pu[row, k], 0.0
+            for k in range(self.n_island):
+                self.island_status[k] = island_status[row, k]
+            with nogil:
+                self.flows()
+            for target, source in pairs:
+                target[row] = source
+            out["loss_p"][row] = self.loss_p
+            out["mismatch"][row] = max(self.mismatch_p, self.mismatch_q)
+            out["slack_p"][row] = sum(self.slack_p[k] for k in range(self.n_island))
+
     # ---- values of the compiled admittance matrix
 
     cdef void refresh_values(self, bint bare) noexcept nogil:
@@ -805,6 +899,7 @@ cdef class Grid:
                 x = 2 * s.ptr[k]
                 s.node[k].up_g, s.node[k].up_b = s.upper[x], s.upper[x + 1]
                 s.node[k].low_g, s.node[k].low_b = s.lower[x], s.lower[x + 1]
+        refresh_packs(s, c.pack, c.first_pack[c.n_island])
         c.version = -1 if bare else self.version
 
     cdef void add_end(self, i32 own, i32 other, i32 other_bus, i32 entry, const f64* y_own,
@@ -909,16 +1004,22 @@ cdef class Grid:
     cdef int newton(self, i32 island, double tol, int max_iter) noexcept nogil:
         cdef System* s = &self.c.s
         cdef i32 first = self.c.first_node[island], end = self.c.first_node[island + 1], k
+        cdef i32 pack = self.c.first_pack[island], last_pack = self.c.first_pack[island + 1], single
         cdef bint regulated = False
         cdef f64 worst
         cdef int odd, it
+        if self.has_zip:        # a ZIP load is a matter of its own node
+            pack = last_pack
+        single = first + PACK * (last_pack - pack)
         for k in range(first, end):
             regulated = regulated or s.role[k] == REGULATED
         if regulated:
             currents(s, first, end, s.e, s.f, 1, s.current, True)
         for it in range(max_iter):
-            odd = forward(s, first, end)
-            worst = backward(s, first, end)
+            clear(s, single, end)
+            odd = packs_forward(s, self.c.pack, pack, last_pack) ^ eliminate(s, single, end)
+            worst = backward(s, single, end)
+            worst = max_(packs_backward(s, self.c.pack, pack, last_pack, regulated), worst)
             if regulated:
                 worst = max_(worst, regulated_error(s, first, end))
             self.island_iterations[island] += 1

@@ -19,7 +19,8 @@ LAYERS = (
     ("compiled core", "_core"),
     (
         "network",
-        "network _network_data _matpower sensitivities collapse _controls short_circuit _short_circuit _pandapower",
+        "network _network_data _matpower _series _controls sensitivities collapse "
+        "short_circuit _short_circuit _pandapower",
     ),
     ("boundary data", "weather workload scheduling adequacy"),
     ("formulas", "ageing curves"),

@@ -118,6 +118,7 @@ class Controls:
         self.changers = [
             Changer(k, branch, self.ends[k][1]) for k, branch in enumerate(data.branches) if branch.control is not None
         ]
+        self.own_taps = np.array([branch.tap_ratio for branch in data.branches], dtype=np.float64)
         self.shared: list[Shared] = []
 
     @property
@@ -167,12 +168,11 @@ class Controls:
 
     # ---- solving
 
-    def solve(self, p_pu: Array, q_pu: Array, tol: float, *, taps: bool) -> int:
-        """Solve for injections (n_bus,) with all controls, tap changers from the graph's positions; the status."""
-        self.grid.arrays["q_pu"][:] = q_pu
-        self.grid.arrays["p_pu"][:] = p_pu
+    def solve(self, tol: float, *, taps: bool) -> int:
+        """Solve for the kernel's ``p_pu``, ``q_pu``, tap changers from the graph's positions; the status."""
         if not self.active:
             return int(self.grid.power_flow(tol, MAX_ITERATIONS))
+        p_pu = self.grid.arrays["p_pu"].copy()
         for changer in self.changers:
             changer.position = changer.heading = changer.turned = 0
         self._patch()
@@ -183,6 +183,22 @@ class Controls:
             self._patch()
             status = self._balance(p_pu, tol)
         return status
+
+    def series(
+        self, p_pu: Array, q_pu: Array, out: dict[str, Array], sums: dict[str, Array], *, tol: float, taps: bool
+    ) -> None:
+        """Row after row of injections (n_step, n_bus); ``out`` and ``sums`` as in the kernel's series."""
+        names, arrays = list(out), self.grid.arrays
+        out["frequency_hz"], out["taps"] = np.zeros_like(p_pu), np.zeros((len(p_pu), len(self.ends)))
+        for row in range(len(p_pu)):
+            arrays["p_pu"][:], arrays["q_pu"][:] = p_pu[row], q_pu[row]
+            sums["status"][row] = self.solve(tol, taps=taps)
+            for name in names:
+                out[name][row] = arrays[name]
+            out["frequency_hz"][row], out["taps"][row] = self.frequency_hz(), self.taps()
+            sums["iterations"][row], sums["loss_p"][row] = self.grid.iterations, self.grid.loss_p
+            sums["slack_p"][row], sums["load_factor"][row] = self.slack_pu(), self.grid.load_factor()
+            sums["mismatch"][row] = max(self.grid.mismatch_p, self.grid.mismatch_q)
 
     def _balance(self, p_pu: Array, tol: float) -> int:
         """Solve until each droop source gives its share, within ``tol`` per unit."""
@@ -222,7 +238,7 @@ class Controls:
 
     def taps(self) -> Array:
         """(n_branch,) tap ratios of the last solve."""
-        ratios = np.array([branch.tap_ratio for branch in self.data.branches])
+        ratios = self.own_taps.copy()
         for changer in self.changers:
             ratios[changer.branch] = changer.ratio()
         return ratios
@@ -235,7 +251,9 @@ class Controls:
                 found[shared.members] -= shared.fall_hz
         return np.asarray(found)
 
-    def shared_pu(self) -> float:
-        """What droop sources give that do not hold their island, beside their ``p_mw``."""
-        solved = [s for s in self.shared if self.grid.arrays["island_status"][s.number] == OK]
-        return float(sum((s.droop_pu_per_hz[1:] * s.fall_hz).sum() for s in solved))
+    def slack_pu(self) -> float:
+        """What all slack sources give beside their ``p_mw``, per unit."""
+        arrays = self.grid.arrays
+        held = float(arrays["slack_p"][: self.grid.n_island].sum())
+        solved = [s for s in self.shared if arrays["island_status"][s.number] == OK]
+        return held + float(sum((s.droop_pu_per_hz[1:] * s.fall_hz).sum() for s in solved))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Hashable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
 from os import PathLike
 from pathlib import Path
@@ -30,14 +30,19 @@ from twin._network_data import (
     read_graph,
     transformer_impedance,
 )
+from twin._series import Extremes, SolutionSeries, extremes_of
 from twin.errors import Problem, SiteError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "Island", "Network", "Solution", "Status", "branch_admittance", "line_impedance", "transformer_impedance",
+    "Extremes", "Island", "Network", "Solution", "SolutionSeries", "Status", "branch_admittance", "line_impedance",
+    "transformer_impedance",
 ]  # fmt: skip
+
+LEAST_ROWS = 64
+"""Rows from which on a batch is solved in eight stretches side by side; fewer are solved one after the other."""
 
 
 class Status(IntEnum):
@@ -66,9 +71,8 @@ class Island:
 class Solution:
     """Voltages and flows; arrays in the order of ``buses`` and ``branches``.
 
-    From ``solve_many`` every array has a leading axis n_step and every total is an array (n_step,). Where an island
-    did not converge, ``converged`` is False, its buses show the last good voltages (0 if there are none) and its
-    ``p_mw``, ``q_mvar`` are 0. NaN never appears.
+    Where an island did not converge, ``converged`` is False, its buses show the last good voltages (0 if there are
+    none) and its ``p_mw``, ``q_mvar`` are 0. NaN never appears.
     """
 
     buses: tuple[Hashable, ...]
@@ -105,11 +109,9 @@ class Solution:
     """(n_branch,): the tap ratios in force."""
 
     def table(self, what: str = "buses") -> pd.DataFrame:
-        """One row per bus, or per branch with ``what="branches"``. Raise ValueError for a series of solutions."""
+        """One row per bus, or per branch with ``what="branches"``."""
         import pandas as pd
 
-        if self.vm_pu.ndim != 1:
-            raise ValueError("table() shows one solution; this is a series: index its arrays by step")
         if what == "buses":
             of_bus = ("vm_pu", "va_deg", "energised", "p_mw", "q_mvar", "frequency_hz")
             return pd.DataFrame({name: getattr(self, name) for name in of_bus}, index=pd.Index(self.buses, name="bus"))
@@ -149,6 +151,7 @@ class Network:
         self._controls = Controls(self._data, self._grid)
         self._closed = [branch.closed for branch in self._data.branches]
         self._switched = True
+        self._one_by_one = _one_by_one(self._data)
 
     @classmethod
     def from_matpower(cls, path: str | PathLike[str], *, q_limits: bool = False) -> Network:
@@ -170,21 +173,19 @@ class Network:
         ``warm`` starts from the voltages solved last. Tap changers start from the graph's ``tap_ratio``; without
         ``taps`` they stay there. Physics that goes wrong is a ``status``, not an exception.
         """
-        p_pu, q_pu = self._injections(p_mw, "p_mw", 1), self._injections(q_mvar, "q_mvar", 1)
+        p, q = self._given(p_mw, "p_mw", 1), self._given(q_mvar, "q_mvar", 1)
         self._ready()
+        arrays = self._grid.arrays
+        np.divide(p, self.base_mva, out=arrays["p_pu"])
+        np.divide(q, self.base_mva, out=arrays["q_pu"])
         if not warm:
             self._grid.forget()
-        return self._solve(p_pu, q_pu, tol, taps=taps)
-
-    def _solve(self, p_pu: Array, q_pu: Array, tol: float, *, taps: bool) -> Solution:
-        """Solve from the present voltages, with all controls."""
-        status = self._status(self._controls.solve(p_pu, q_pu, tol, taps=taps))
-        arrays = self._grid.arrays
+        status = self._status(self._controls.solve(tol, taps=taps))
         fields = {name: self._scaled(name, arrays[source][: self._width(name)]) for name, source in _RESULTS.items()}
-        given_by_slacks = float(arrays["slack_p"][: self._grid.n_island].sum()) + self._controls.shared_pu()
         return self._solution(
             fields, arrays["vr"], arrays["vi"],
-            losses_mw=self._grid.loss_p * self.base_mva, p_slack_mw=given_by_slacks * self.base_mva,
+            losses_mw=self._grid.loss_p * self.base_mva,
+            p_slack_mw=self._controls.slack_pu() * self.base_mva,
             converged=status is Status.OK, status=status, iterations=self._grid.iterations,
             mismatch_pu=max(self._grid.mismatch_p, self._grid.mismatch_q), load_factor=self._grid.load_factor(),
             frequency_hz=self._controls.frequency_hz(), taps=self._controls.taps(),
@@ -193,48 +194,139 @@ class Network:
     def solve_many(
         self, p_mw: npt.ArrayLike | None = None, q_mvar: npt.ArrayLike | None = None, tol: float = 1e-8,
         *, taps: bool = True,
-    ) -> Solution:  # fmt: skip
-        """Solve for each row of injections of shape (n_step, n_bus), from the voltages of the row before.
+    ) -> SolutionSeries:  # fmt: skip
+        """Solve for each row of injections of shape (n_step, n_bus), MW and Mvar, + into the bus.
 
-        A network with droop sources or tap changers is solved row by row; its tap changers start every row from the
-        graph's ``tap_ratio``, so that no row depends on the one before.
+        Eight stretches of the rows are solved side by side; the first row of each starts cold, every other from the
+        row before. Flows are computed when first asked for, from the injections given here: they are copied then only
+        where they must be, so do not change them before.
+
+        Networks with reactive limits, ZIP loads, volt-var curves, droop sources or tap changers are solved row after
+        row. Tap changers start every row from the graph's ``tap_ratio``: no row's taps depend on the row before.
         """
-        p_pu, q_pu = self._injections(p_mw, "p_mw", 2), self._injections(q_mvar, "q_mvar", 2)
-        steps = max(len(p_pu), len(q_pu))
-        p_pu, q_pu = (np.ascontiguousarray(np.broadcast_to(x, (steps, len(self.buses)))) for x in (p_pu, q_pu))
+        p, q = self._rows(p_mw, q_mvar)
         self._ready()
-        self._grid.forget()
-        if self._controls.active and steps:
-            return _stacked([self._solve(p_pu[k], q_pu[k], tol, taps=taps) for k in range(steps)])
-        out = {source: np.zeros((steps, len(self._grid.arrays[source]))) for source in (*_RESULTS.values(), "vr", "vi")}
-        totals = ("status", "iterations", "loss_p", "slack_p", "mismatch", "load_factor")
-        self._grid.series(p_pu, q_pu, out | (sums := {name: np.zeros(steps) for name in totals}), tol, MAX_ITERATIONS)
-        fields = {name: self._scaled(name, out[source][:, : self._width(name)]) for name, source in _RESULTS.items()}
-        status = sums["status"].astype(np.int8)
+        if len(p) < LEAST_ROWS or self._one_by_one:
+            return self._in_sequence(p, q, tol, taps=taps)
+        steps, closed = len(p), tuple(self._closed)
+        v = np.empty((steps, len(self.buses), 2))
+        status, iterations = np.zeros(steps, np.int8), np.zeros(steps, np.int32)
+        of_island = np.zeros((steps, max(self._grid.n_island, 1)), np.int8)
+        batch = _core.batch.Batch(self._grid)
+        batch.run(p, q, v, status, of_island, iterations, None, tol, MAX_ITERATIONS)
+
         if self._grid.n_island == 0:
             status[status == Status.OK] = Status.DEAD
-        return self._solution(
-            fields, out["vr"], out["vi"], losses_mw=sums["loss_p"] * self.base_mva,
-            p_slack_mw=sums["slack_p"] * self.base_mva, converged=status == Status.OK, status=status,
-            iterations=sums["iterations"].astype(np.int32), mismatch_pu=sums["mismatch"],
-            load_factor=sums["load_factor"],
-            frequency_hz=np.tile(self._controls.frequency_hz(), (steps, 1)),
-            taps=np.tile(self._controls.taps(), (steps, 1)),
+
+        def flows() -> dict[str, Array]:
+            return self._replay(closed, p, q, v=v, of_island=of_island)
+
+        return SolutionSeries(self.buses, self.branches, v, status, iterations, self._alive(), flows)
+
+    def solve_extremes(
+        self, p_mw: npt.ArrayLike | None = None, q_mvar: npt.ArrayLike | None = None, tol: float = 1e-8
+    ) -> Extremes:
+        """As ``solve_many``, but keep no voltages: only the least and greatest of each bus and branch, and totals."""
+        p, q = self._rows(p_mw, q_mvar)
+        self._ready()
+        if len(p) < LEAST_ROWS or self._one_by_one:
+            return extremes_of(self._in_sequence(p, q, tol, taps=True))
+        steps, n_bus, n_branch = len(p), len(self.buses), len(self.branches)
+        status, iterations = np.zeros(steps, np.int8), np.zeros(steps, np.int32)
+        of_island = np.zeros((steps, max(self._grid.n_island, 1)), np.int8)
+        found = {"low2": np.zeros(n_bus), "high2": np.zeros(n_bus), "load2": np.zeros(n_branch)}
+        found |= {"loss": np.zeros(steps), "slack": np.zeros(steps)}
+        batch = _core.batch.Batch(self._grid)
+        batch.run(p, q, None, status, of_island, iterations, found, tol, MAX_ITERATIONS)
+        rate = np.array([branch.rate_mva / self.base_mva for branch in self._data.branches])
+        loading = np.divide(np.sqrt(found["load2"]), rate, out=np.zeros(n_branch), where=rate > 0.0)
+        return Extremes(
+            self.buses, self.branches, np.sqrt(found["low2"]), np.sqrt(found["high2"]), loading,
+            found["loss"] * self.base_mva, found["slack"] * self.base_mva, status, iterations,
         )  # fmt: skip
+
+    def _rows(self, p_mw: npt.ArrayLike | None, q_mvar: npt.ArrayLike | None) -> tuple[Array, Array]:
+        """Injections of every row, MW and Mvar; one given alone is combined with the graph's own of the other."""
+        p, q = self._given(p_mw, "p_mw", 2), self._given(q_mvar, "q_mvar", 2)
+        shape = (max(len(p), len(q)), len(self.buses))
+        return tuple(np.broadcast_to(x, shape) for x in (p, q))  # type: ignore[return-value]
+
+    def _in_sequence(self, p_mw: Array, q_mvar: Array, tol: float, *, taps: bool) -> SolutionSeries:
+        """Row after row with the solver of ``solve``, each from the voltages of the row before."""
+        steps = len(p_mw)
+        p_pu, q_pu = (np.ascontiguousarray(x / self.base_mva) for x in (p_mw, q_mvar))
+        self._grid.forget()
+        out = {source: np.zeros((steps, len(self._grid.arrays[source]))) for source in (*_RESULTS.values(), "vr", "vi")}
+        totals = ("status", "iterations", "loss_p", "slack_p", "mismatch", "load_factor")
+        sums = {name: np.zeros(steps) for name in totals}
+        if self._controls.active:
+            self._controls.series(p_pu, q_pu, out, sums, tol=tol, taps=taps)
+        else:
+            self._grid.series(p_pu, q_pu, out | sums, tol, MAX_ITERATIONS)
+        if self._grid.n_island == 0:
+            sums["status"][sums["status"] == Status.OK] = Status.DEAD
+        v = np.stack([out.pop("vr"), out.pop("vi")], axis=-1)
+        status, iterations = sums["status"].astype(np.int8), sums["iterations"].astype(np.int32)
+        flows = self._series_fields(out, sums)
+        return SolutionSeries(self.buses, self.branches, v, status, iterations, self._alive(), lambda: flows)
+
+    def _replay(
+        self, closed: tuple[bool, ...], p_mw: Array, q_mvar: Array, *, v: Array, of_island: npt.NDArray[np.int8]
+    ) -> dict[str, Array]:
+        """Flows of rows solved before, with the switches as they were then."""
+        present = tuple(self._closed)
+        for index, state in enumerate(closed):
+            self._grid.set_closed(index, state)
+        out = {source: np.zeros((len(v), len(self._grid.arrays[source]))) for source in _RESULTS.values()}
+        sums = {name: np.zeros(len(v)) for name in ("loss_p", "slack_p", "mismatch")}
+        p_pu, q_pu = (np.ascontiguousarray(x / self.base_mva) for x in (p_mw, q_mvar))
+        self._grid.replay(v, p_pu, q_pu, of_island, out | sums)
+        sums["load_factor"] = np.ones(len(v))
+        for step in np.flatnonzero((of_island == Status.COLLAPSE).any(axis=1)):
+            sums["load_factor"][step] = self._load_factor(p_pu[step], q_pu[step])
+        for index, state in enumerate(present):
+            self._grid.set_closed(index, state)
+        self._switched = True
+        return self._series_fields(out, sums)
+
+    def _load_factor(self, p_pu: Array, q_pu: Array) -> float:
+        """Share of injections beyond the nose that can be carried."""
+        self._grid.arrays["p_pu"][:], self._grid.arrays["q_pu"][:] = p_pu, q_pu
+        self._grid.forget()
+        self._grid.power_flow(1e-8, MAX_ITERATIONS)
+        return float(self._grid.load_factor())
+
+    def _series_fields(self, out: dict[str, Array], sums: dict[str, Array]) -> dict[str, Array]:
+        """Kernel arrays of a series -> fields of a Solution."""
+        fields = {
+            name: self._scaled(name, out[source][:, : self._width(name)])
+            for name, source in _RESULTS.items() if name != "vm_pu"
+        }  # fmt: skip
+        totals = {"losses_mw": sums["loss_p"] * self.base_mva, "p_slack_mw": sums["slack_p"] * self.base_mva}
+        totals |= {"mismatch_pu": sums["mismatch"], "load_factor": sums["load_factor"]}
+        constant = {"frequency_hz": self._controls.frequency_hz(), "taps": self._controls.taps()}
+        rows = len(sums["loss_p"])
+        varying = {
+            name: out.get(name, np.broadcast_to(values, (rows, len(values)))) for name, values in constant.items()
+        }
+        return fields | totals | varying
 
     def _status(self, code: int) -> Status:
         """Status of a solve from the kernel's code, which has no word for a network without any slack."""
         return Status.DEAD if code == Status.OK and self._grid.n_island == 0 else Status(code)
 
-    def _injections(self, values: npt.ArrayLike | None, name: str, ndim: int) -> Array:
-        """Injections in per unit; the graph's own where none are given."""
+    def _alive(self) -> npt.NDArray[np.bool_]:
+        return np.asarray(self._grid.arrays["alive"]).astype(bool)
+
+    def _given(self, values: npt.ArrayLike | None, name: str, ndim: int) -> Array:
+        """Injections as given; the graph's own where none are."""
         given = self._data.columns[name] if values is None else np.asarray(values, dtype=np.float64)
         if values is None and ndim == 2:
             given = given[np.newaxis]
         if given.ndim != ndim or given.shape[-1] != len(self.buses):
             expected = f"({'n_step, ' if ndim == 2 else ''}{len(self.buses)}{',' if ndim == 1 else ''})"
             raise ValueError(f"{name} has shape {given.shape}, expected {expected}")
-        return given / self.base_mva
+        return given if given.strides[-1] == given.itemsize else np.ascontiguousarray(given)
 
     def _width(self, name: str) -> int:
         return len(self.branches) if name in _PER_BRANCH else len(self.buses)
@@ -373,20 +465,24 @@ class Network:
         Tap changers stay at the graph's ``tap_ratio``; droop sources and volt-var curves answer.
         Raise ValueError for a direction that moves no energised bus or only buses that slacks hold.
         """
-        p_pu, q_pu = self._injections(p_mw, "p_mw", 1), self._injections(q_mvar, "q_mvar", 1)
+        p_pu, q_pu = (
+            self._given(given, name, 1) / self.base_mva for given, name in ((p_mw, "p_mw"), (q_mvar, "q_mvar"))
+        )
         if direction is None:
             loads = p_pu < 0.0
             way = (np.where(loads, p_pu, 0.0), np.where(loads, q_pu, 0.0))
         else:
-            way = (self._injections(direction[0], "direction[0]", 1), self._injections(direction[1], "direction[1]", 1))
+            given = [self._given(part, f"direction[{k}]", 1) for k, part in enumerate(direction)]
+            way = (given[0] / self.base_mva, given[1] / self.base_mva)
         self._ready()
         if not (self._grid.arrays["alive"].astype(bool) & ((way[0] != 0.0) | (way[1] != 0.0))).any():
             raise ValueError("the direction moves no energised bus: there is no nose to find")
         self._grid.forget()
 
         def solve(factor: float) -> Array | None:
-            p, q = p_pu + (factor - 1.0) * way[0], q_pu + (factor - 1.0) * way[1]
-            status = self._controls.solve(p, q, 1e-10, taps=False)
+            self._grid.arrays["p_pu"][:] = p_pu + (factor - 1.0) * way[0]
+            self._grid.arrays["q_pu"][:] = q_pu + (factor - 1.0) * way[1]
+            status = self._controls.solve(1e-10, taps=False)
             return self._grid.arrays["vm"].copy() if status == Status.OK else None
 
         return collapse.margin(solve, self.buses, -float(way[0].sum()) * self.base_mva)
@@ -411,13 +507,12 @@ class Network:
         return pd.DataFrame(ends | columns | {"closed": self._closed}, index=pd.Index(self.branches, name="branch"))
 
 
-def _stacked(rows: list[Solution]) -> Solution:
-    """One solution of many steps from the solutions of all."""
-    first = rows[0]
-    names = [f.name for f in fields(Solution) if f.name not in ("buses", "branches")]
-    columns = {name: np.stack([np.asarray(getattr(row, name)) for row in rows]) for name in names}
-    columns["status"], columns["iterations"] = columns["status"].astype(np.int8), columns["iterations"].astype(np.int32)
-    return Solution(first.buses, first.branches, **columns)
+def _one_by_one(data: GridData) -> bool:
+    """Whether a batch must be solved row after row: limits, loads and controls that are not dealt with side by side."""
+    regulated = np.array(data.kinds) == "pv"
+    limited = [np.isfinite(data.columns[name][regulated]).any() for name in ("q_min_mvar", "q_max_mvar")]
+    local = any(data.columns[name].any() for name in ("z_share", "i_share", "droop_mw_per_hz"))
+    return any(limited) or local or bool(data.q_curves) or any(branch.control for branch in data.branches)
 
 
 def _build_grid(data: GridData) -> Any:

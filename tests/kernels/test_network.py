@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tests.reference import networks, powerflow
+from tests.reference import networks, peers, powerflow
 from twin import _core
 from twin.network import Network, Status, branch_admittance
 
@@ -141,37 +141,6 @@ def test_what_enters_a_bus_leaves_it_through_branches_couplers_and_shunt(seed):
     np.testing.assert_allclose(left, sol.p_mw, atol=1e-7)
 
 
-def pgm_voltages(graph):
-    """The same graph in power-grid-model; per unit is kept by rating every node 10 kV."""
-    import power_grid_model as pgm
-
-    nodes, base = list(graph), 100e6
-    row, ohm = {bus: k for k, bus in enumerate(nodes)}, 10e3**2 / 100e6
-    edges = [e for *_, e in graph.edges(data=True) if e.get("closed", True)]
-    ends = [(row[e["from"]], row[e["name"].split(">")[1]]) for e in edges]
-    node = pgm.initialize_array("input", "node", len(nodes))
-    node["id"], node["u_rated"] = np.arange(len(nodes)), 10e3
-    branch = pgm.initialize_array("input", "generic_branch", len(edges))
-    branch["id"] = 10_000 + np.arange(len(edges))
-    branch["from_node"], branch["to_node"] = np.array(ends).T
-    branch["from_status"] = branch["to_status"] = 1
-    for name, key, unit in (("r1", "r_pu", ohm), ("x1", "x_pu", ohm), ("b1", "b_pu", 1 / ohm)):
-        branch[name] = [e.get(key, 0.0) * unit for e in edges]
-    branch["g1"], branch["theta"], branch["k"] = 0.0, 0.0, [e.get("tap_ratio", 1.0) for e in edges]
-    source = pgm.initialize_array("input", "source", 1)
-    source["id"], source["node"], source["status"], source["u_ref"] = 90_000, row["grid"], 1, 1.02
-    source["sk"], source["rx_ratio"] = 1e24, 0.1
-    loads = [bus for bus in nodes if graph.nodes[bus].get("p_mw")]
-    load = pgm.initialize_array("input", "sym_load", len(loads))
-    load["id"], load["node"] = 50_000 + np.arange(len(loads)), [row[b] for b in loads]
-    load["status"], load["type"] = 1, 0
-    load["p_specified"] = [-graph.nodes[b]["p_mw"] / 100.0 * base for b in loads]
-    load["q_specified"] = [-graph.nodes[b]["q_mvar"] / 100.0 * base for b in loads]
-    model = pgm.PowerGridModel({"node": node, "generic_branch": branch, "source": source, "sym_load": load})
-    out = model.calculate_power_flow(error_tolerance=1e-12, max_iterations=50)["node"]
-    return out["u_pu"] * np.exp(1j * out["u_angle"])
-
-
 @pytest.mark.parametrize("loops", [False, True])
 @pytest.mark.parametrize(("halls", "rows", "blocks"), [(3, 3, 6), (10, 11, 12)])
 def test_the_campus_agrees_with_power_grid_model(halls, rows, blocks, loops):
@@ -179,7 +148,7 @@ def test_the_campus_agrees_with_power_grid_model(halls, rows, blocks, loops):
     sol = Network(graph).solve(tol=1e-11)
     assert sol.converged
     ours = sol.vm_pu * np.exp(1j * np.radians(sol.va_deg))
-    assert np.abs(ours - pgm_voltages(graph)).max() < 1e-8
+    assert np.abs(ours - peers.pgm_voltages(graph)).max() < 1e-8
     assert sol.p_mw.sum() == pytest.approx(sol.losses_mw, abs=1e-8)
 
 

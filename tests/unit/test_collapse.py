@@ -119,6 +119,16 @@ def test_a_solution_beyond_the_nose_tells_the_share_that_can_be_carried(share):
     assert many.load_factor == pytest.approx([sol.load_factor, 1.0], abs=1e-7)
 
 
+def test_a_batch_tells_the_load_factor_of_each_row():
+    beyond = -180.0 * nose(0.02, 0.1, 1.0, 0.0)
+    p = np.zeros((70, 2))
+    p[5, 1], p[33, 1] = beyond, -1.0
+    many = Network(line_graph()).solve_many(p, np.zeros((70, 2)))
+    assert list(np.flatnonzero(many.status == Status.COLLAPSE)) == [5]
+    assert many.load_factor[5] == pytest.approx(1.0 / 1.8, abs=1e-7)
+    assert (np.delete(many.load_factor, 5) == 1.0).all()
+
+
 def test_a_network_without_any_slack_is_dead_and_zero():
     g = line_graph()
     net = Network(g)
@@ -132,3 +142,6 @@ def test_a_network_without_any_slack_is_dead_and_zero():
     assert not sol.energised.any()
     assert not sol.vm_pu.any()
     assert list(many.status) == [Status.DEAD, Status.DEAD]
+    batch = net.solve_many(np.zeros((70, 2)), np.zeros((70, 2)))
+    assert set(batch.status) == {Status.DEAD}
+    assert not batch.frequency_hz.any()

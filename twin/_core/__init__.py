@@ -43,23 +43,27 @@ def _kernel(isa: str, name: str) -> ModuleType:
         raise BuildError(f"{_BUILD_HINT} ({error})") from error
 
 
+def level() -> int:
+    """Highest x86-64 level that this processor runs; 1 on another architecture."""
+    return int(_kernel("baseline", "cpu").level())
+
+
 def _choose() -> str:
     wanted = os.environ.get("TWIN_ISA")
     if wanted:
         return wanted
-    level = _kernel("baseline", "cpu").level()
     for isa_, needs in (("x86_64_v4", 4), ("x86_64_v3", 3)):
         # A variant may not have been built for this installation; the bits are the same without it.
-        if level >= needs and importlib.util.find_spec(f"twin._core.{isa_}.network") is not None:
+        if level() >= needs and importlib.util.find_spec(f"twin._core.{isa_}.network") is not None:
             return isa_
     return "baseline"
 
 
 def __getattr__(name: str) -> Any:
-    """``network``, ``queue`` and ``plant`` are loaded when first asked for; ``isa`` names the variant in use."""
+    """The kernels are loaded when first asked for; ``isa`` names the variant in use."""
     if name == "isa":
         value: Any = _choose()
-    elif name in ("network", "queue", "plant"):
+    elif name in ("network", "batch", "queue", "plant"):
         value = _kernel(__getattr__("isa"), name)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,91 @@
+"""The power flow beside its peers, in one run: CPU time on one thread, tolerance 1e-8, from P and Q in numpy arrays to
+voltages in numpy arrays. What is asserted is that all solve the same thing."""
+
+import numpy as np
+import pytest
+
+import twin
+from tests.bench.test_speed import record
+from tests.reference import networks, peers
+
+pytestmark = pytest.mark.bench
+SITES = {56: (3, 3, 6), 295: (10, 11, 12), 2894: (24, 55, 45)}
+ROWS = {56: 8000, 295: 3000, 2894: 320}
+
+
+def wandering(graph, rows: int) -> np.ndarray:
+    """Injections (rows, n_bus), per unit: groups of racks step, every load flickers, minute by minute."""
+    random = np.random.Generator(np.random.Philox(5))
+    data = list(graph.nodes.values())
+    own = np.array([row.get("p_mw", 0.0) + 1j * row.get("q_mvar", 0.0) for row in data]) / 100.0
+    flicker = np.zeros((rows, len(own)))
+    for k in range(1, rows):
+        flicker[k] = 0.82 * flicker[k - 1] + 0.0115 * random.standard_normal(len(own))
+    steps = np.where(random.random((rows, 8)) < 1 / 240, random.uniform(-0.3, 0.0, (rows, 8)), np.nan)
+    steps[0] = -0.1
+    held = np.maximum.accumulate(np.where(np.isnan(steps), 0, np.arange(rows)[:, None]), axis=0)
+    level = np.take_along_axis(steps, held, axis=0)[:, np.arange(len(own)) % 8]
+    return own * (1.0 + flicker + level)
+
+
+@pytest.mark.parametrize("loops", [False, True])
+@pytest.mark.parametrize("n", sorted(SITES))
+def test_a_batch_beside_the_peers(n, loops):
+    graph = networks.site(*SITES[n], loops=loops)
+    assert len(graph) == n
+    s = wandering(graph, ROWS[n])
+    net = twin.Network(graph)
+    p_mw, q_mvar = np.ascontiguousarray(s.real * 100.0), np.ascontiguousarray(s.imag * 100.0)
+    ours, series = peers.best_of(lambda: net.solve_many(p_mw, q_mvar), tries=5)
+    least, _ = peers.best_of(lambda: net.solve_extremes(p_mw, q_mvar), tries=5)
+    pgm, pgm_v = peers.pgm_batch(graph, s)
+    lightsim, lightsim_v, algorithm = peers.lightsim_batch(graph, s)
+    assert series.converged.all()
+    assert abs(series.v_pu - pgm_v).max() < 1e-6
+    assert abs(series.v_pu - lightsim_v).max() < 1e-6
+    record(
+        f"batch, {n} buses{', loops' if loops else ''}", us_per_solve=ours / len(s) * 1e6,
+        us_per_solve_extremes=least / len(s) * 1e6, steps=float(series.iterations.mean()),
+        power_grid_model_us=pgm / len(s) * 1e6, lightsim2grid_us=lightsim / len(s) * 1e6, lightsim2grid=algorithm,
+        power_grid_model_over_ours=pgm / ours, lightsim2grid_over_ours=lightsim / ours,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("loops", [False, True])
+@pytest.mark.parametrize("n", sorted(SITES))
+def test_one_solve_at_a_time_beside_the_fastest_peer(n, loops):
+    graph = networks.site(*SITES[n], loops=loops)
+    s = wandering(graph, min(ROWS[n], 1000))
+    net = twin.Network(graph)
+    grid = net._grid
+    grid.ensure()
+    p, q = np.ascontiguousarray(s.real), np.ascontiguousarray(s.imag)
+    ours, last = peers.best_of(lambda: grid.stepwise(p, q), tries=5)
+    rust, rust_v = peers.rust_one_by_one(graph, s)
+    assert abs(last - rust_v).max() < 1e-6
+    record(
+        f"one at a time, {n} buses{', loops' if loops else ''}", us_per_solve=ours / len(s) * 1e6,
+        rustpower_us=rust / len(s) * 1e6, rustpower_over_ours=rust / ours,
+    )  # fmt: skip
+
+
+def test_a_breaker_opens_and_closes():
+    graph = networks.site(*SITES[295], loops=True)
+    net = twin.Network(graph)
+    ring = next(name for name in net.branches if name.startswith("h0r10>"))
+
+    def same() -> None:
+        for _ in range(100):
+            net._grid.power_flow()
+
+    def toggled() -> None:
+        for k in range(100):
+            (net.open if k % 2 else net.close)(ring)
+            net._grid.power_flow()
+
+    same()
+    toggled()
+    record(
+        "a breaker in a ring, 295 buses", us_per_solve=peers.best_of(same)[0] * 1e4,
+        us_per_switching_and_solve=peers.best_of(toggled)[0] * 1e4,
+    )  # fmt: skip
