@@ -17,6 +17,27 @@ from libc.string cimport memset
 
 from .types cimport abs_, f64, i8, i32, max_, sqrt_
 
+cdef extern from *:
+    """
+    #include <stdint.h>
+
+    #if defined(__GNUC__)
+    __attribute__((noinline, cold))            /* inlined it would take registers from nodes without a curve */
+    #endif
+    static double twin_curve_power(const int32_t *ptr, const double *curve, int32_t k, double v, double *slope) {
+      int32_t x = ptr[k], last = ptr[k + 1] - 1;
+      *slope = 0.0;
+      if (x > last) return 0.0;
+      if (v < curve[2 * x]) return curve[2 * x + 1];
+      while (x < last && v >= curve[2 * x + 2]) x++;
+      if (x == last) return curve[2 * x + 1];
+      *slope = (curve[2 * x + 3] - curve[2 * x + 1]) / (curve[2 * x + 2] - curve[2 * x]);
+      return curve[2 * x + 1] + *slope * (v - curve[2 * x]);
+    }
+    """
+    # Reactive power of curve ``k`` at a voltage, straight between its points and level beyond them, and its slope.
+    f64 curve_power "twin_curve_power"(const i32* ptr, const f64* curve, i32 k, f64 v, f64* slope) noexcept nogil
+
 cdef enum Role:
     IDLE = 0        # nothing injected: the row is linear
     CONSTANT = 1    # constant power
@@ -70,22 +91,6 @@ cdef struct Injection:
     f64 a_im
     f64 c_re    # -dI/dconj(V)
     f64 c_im
-
-
-cdef inline f64 curve_power(const i32* ptr, const f64* curve, i32 k, f64 v, f64* slope) noexcept nogil:
-    """Reactive power of curve ``k`` at a voltage, straight between its points and level beyond them; its slope."""
-    cdef i32 x = ptr[k], last = ptr[k + 1] - 1
-    slope[0] = 0.0
-    if x > last:
-        return 0.0
-    if v < curve[2 * x]:
-        return curve[2 * x + 1]
-    while x < last and v >= curve[2 * x + 2]:
-        x += 1
-    if x == last:
-        return curve[2 * x + 1]
-    slope[0] = (curve[2 * x + 3] - curve[2 * x + 1]) / (curve[2 * x + 2] - curve[2 * x])
-    return curve[2 * x + 1] + slope[0] * (v - curve[2 * x])
 
 
 cdef inline f64 knot_crossed(const f64* curve, i32 first, i32 last, f64 v, f64 to) noexcept nogil:

@@ -119,6 +119,8 @@ class Controls:
             Changer(k, branch, self.ends[k][1]) for k, branch in enumerate(data.branches) if branch.control is not None
         ]
         self.own_taps = np.array([branch.tap_ratio for branch in data.branches], dtype=np.float64)
+        self.nominal_hz = np.zeros(len(data.buses))
+        self.own_taps.setflags(write=False)  # solutions share them
         self.shared: list[Shared] = []
 
     @property
@@ -136,6 +138,8 @@ class Controls:
                 held.add(root[bus])
                 self.grid.set_forming(bus, len(self.ideal) + 1 + bus if first else 0)
         self.grid.ensure()
+        self.nominal_hz = np.where(self.grid.arrays["island_of_bus"] >= 0, self.data.frequency_hz, 0.0)
+        self.nominal_hz.setflags(write=False)
         self.shared = [island for island in map(self._shared, range(self.grid.n_island)) if island is not None]
         if self.changers:
             self._measure_depths(closed)
@@ -238,6 +242,8 @@ class Controls:
 
     def taps(self) -> Array:
         """(n_branch,) tap ratios of the last solve."""
+        if not self.changers:
+            return self.own_taps
         ratios = self.own_taps.copy()
         for changer in self.changers:
             ratios[changer.branch] = changer.ratio()
@@ -245,15 +251,19 @@ class Controls:
 
     def frequency_hz(self) -> Array:
         """(n_bus,) frequency of the last solve; 0 where dead, nominal in an island without a solution."""
-        found = np.where(self.grid.arrays["island_of_bus"] >= 0, self.data.frequency_hz, 0.0)
+        if not self.shared:
+            return self.nominal_hz
+        found = self.nominal_hz.copy()
         for shared in self.shared:
             if self.grid.arrays["island_status"][shared.number] == OK:
                 found[shared.members] -= shared.fall_hz
-        return np.asarray(found)
+        return found
 
     def slack_pu(self) -> float:
         """What all slack sources give beside their ``p_mw``, per unit."""
         arrays = self.grid.arrays
         held = float(arrays["slack_p"][: self.grid.n_island].sum())
+        if not self.shared:
+            return held
         solved = [s for s in self.shared if arrays["island_status"][s.number] == OK]
         return held + float(sum((s.droop_pu_per_hz[1:] * s.fall_hz).sum() for s in solved))
