@@ -55,19 +55,29 @@ cdef struct Compiled:
     i32* coupler         # closed couplers of energised islands
 
 
+cdef struct Block:
+    # Head of a piece of a plan's memory; 64 bytes, so that what follows is aligned as well as malloc can.
+    Block* below
+    size_t used
+    size_t room
+    size_t unused[5]
+
+
 cdef class Grid
 
 
 @cython.final
 cdef class Plan:
     cdef Compiled c
-    cdef list kept           # the arrays that c points into
+    cdef list kept           # arrays that c points into
+    cdef Block* memory       # and the rest of them, see take
     cdef f64 signature       # names the switch state; a double so that it can stand in Grid.state
 
     cdef i32* own_i32(self, i32[::1] array)
-    cdef i32* new_i32(self, Py_ssize_t n)
-    cdef f64* new_f64(self, Py_ssize_t n)
-    cdef i8* new_i8(self, Py_ssize_t n)
+    cdef void* take(self, size_t size) except NULL
+    cdef i32* new_i32(self, Py_ssize_t n) except NULL
+    cdef f64* new_f64(self, Py_ssize_t n) except NULL
+    cdef i8* new_i8(self, Py_ssize_t n) except NULL
     cdef find_islands(self, Grid grid, i32[::1] group)
     cdef find_holders(self, Grid grid, i32[::1] group)
     cdef list_buses(self, Grid grid, i32[::1] group)
@@ -79,6 +89,7 @@ cdef class Plan:
     cdef allocate(self)
     cdef combine_curves(self, Grid grid)
     cdef order_ties(self, Grid grid, i32[::1] group)
+    cdef place_ties(self, Grid grid, i32[::1] group)
     cdef factor_ties(self, Grid grid)
 
 

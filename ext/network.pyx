@@ -5,6 +5,7 @@ Method and layout: docs/powerflow.md. The arithmetic of a step is in elimination
 """
 
 cimport cython
+from cpython cimport array
 from libc.math cimport INFINITY
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
@@ -30,6 +31,7 @@ PLANS_KEPT = 32
 
 cdef enum:
     HEADER = 8
+    BLOCK = 48 * 1024      # bytes that a plan asks the system for at a time
 
 cdef enum Start:
     WARM = 0       # from Grid.state
@@ -85,9 +87,12 @@ cdef inline void turn(f64* e, f64* f, f64 length, f64 angle) noexcept nogil:
 
 # ---- compiling a switch state ------------------------------------------------------------------------------------
 
+cdef array.array _I32 = array.array("i")
+cdef array.array _I8 = array.array("b")
+
 cdef i32[::1] _i32(Py_ssize_t n):
     """A zeroed array of n, never empty so that it has an address."""
-    return np.zeros(max(n, 1), dtype=np.int32)
+    return array.clone(_I32, max(n, 1), zero=True)     # a numpy array takes twice the time
 
 
 @cython.final
@@ -120,9 +125,7 @@ cdef class Pattern:
                 raise MemoryError
         if n > 0 and minimum_degree(n, adjacent, &found[0]) != 0:
             raise MemoryError
-        # Parts are not connected with each other, so that sorting by part keeps every elimination valid.
-        self.order = np.ascontiguousarray(np.asarray(found)[np.argsort(np.asarray(part)[found[:n]], kind="stable")]
-                                          if n > 0 else found)
+        self.sort_by_part(n, found, part)
         self.packs_of_part = _i32(part.shape[0])
         if fixed is not None and n > 0:
             self.find_packs(n, part, fixed, adjacent)
@@ -132,11 +135,24 @@ cdef class Pattern:
         self.place_entries(n, adjacent)
         self.place_pairs(n)
 
+    cdef sort_by_part(self, i32 n, i32[::1] found, i32[::1] part):
+        """Parts one after the other: they are not connected, so that every elimination stays valid."""
+        cdef i32[::1] place = _i32(n + 1)
+        cdef i32 x
+        self.order = _i32(n)
+        for x in range(n):
+            place[part[x] + 1] += 1
+        for x in range(n):
+            place[x + 1] += place[x]
+        for x in range(n):
+            self.order[place[part[found[x]]]] = found[x]
+            place[part[found[x]]] += 1
+
     cdef find_packs(self, i32 n, i32[::1] part, i8[::1] fixed, IntList* adjacent):
         cdef Forest forest
         cdef i32[:, ::1] numbers = np.zeros((7, n + 1), dtype=np.int32)
         cdef i64[::1] shape = np.zeros(n, dtype=np.int64)
-        cdef i8[::1] plain = np.zeros(n, dtype=np.int8)
+        cdef i8[::1] plain = array.clone(_I8, n, zero=True)
         cdef u8[:, ::1] pools = np.zeros((2, n * sizeof(Root)), dtype=np.uint8)
         forest.parent, forest.height, forest.first_child = &numbers[0, 0], &numbers[1, 0], &numbers[2, 0]
         forest.child, forest.rank, forest.lane_of = &numbers[3, 0], &numbers[4, 0], &numbers[5, 0]
@@ -209,18 +225,34 @@ cdef class Plan:
         self.kept.append(array)
         return &array[0]
 
-    cdef i32* new_i32(self, Py_ssize_t n):
-        return self.own_i32(_i32(n))
+    cdef void* take(self, size_t size) except NULL:
+        """Zeroed memory that lives as long as the plan, from blocks of ``BLOCK`` bytes: a plan asks fifty times."""
+        cdef Block* fresh
+        size = (size + 63) & ~(<size_t> 63)
+        if self.memory == NULL or self.memory.used + size > self.memory.room:
+            fresh = <Block*> calloc(1, sizeof(Block) + max(size, <size_t> BLOCK))
+            if fresh == NULL:
+                raise MemoryError
+            fresh.room, fresh.below = max(size, <size_t> BLOCK), self.memory
+            self.memory = fresh
+        self.memory.used += size
+        return <u8*> (self.memory + 1) + self.memory.used - size
 
-    cdef f64* new_f64(self, Py_ssize_t n):
-        cdef f64[::1] array = np.zeros(max(n, 1))
-        self.kept.append(array)
-        return &array[0]
+    def __dealloc__(self):
+        cdef Block* below
+        while self.memory != NULL:
+            below = self.memory.below
+            free(self.memory)
+            self.memory = below
 
-    cdef i8* new_i8(self, Py_ssize_t n):
-        cdef i8[::1] array = np.zeros(max(n, 1), dtype=np.int8)
-        self.kept.append(array)
-        return &array[0]
+    cdef i32* new_i32(self, Py_ssize_t n) except NULL:
+        return <i32*> self.take(max(n, 1) * sizeof(i32))
+
+    cdef f64* new_f64(self, Py_ssize_t n) except NULL:
+        return <f64*> self.take(max(n, 1) * sizeof(f64))
+
+    cdef i8* new_i8(self, Py_ssize_t n) except NULL:
+        return <i8*> self.take(max(n, 1))
 
     cdef find_islands(self, Grid grid, i32[::1] group):
         """Islands that a forming bus can hold, numbered by their lowest bus, and the slack of each."""
@@ -294,7 +326,7 @@ cdef class Plan:
         cdef Compiled* c = &self.c
         cdef i32[::1] number = _i32(grid.n_bus), part = _i32(grid.n_bus)
         cdef i32[::1] a = _i32(grid.n_branch), b = _i32(grid.n_branch)
-        cdef i8[::1] fixed = np.zeros(max(grid.n_bus, 1), dtype=np.int8)
+        cdef i8[::1] fixed = array.clone(_I8, max(grid.n_bus, 1), zero=True)
         cdef i32 k, f, t, n = 0, n_edge = 0
         for k in range(grid.n_bus):
             number[k] = -1
@@ -382,10 +414,8 @@ cdef class Plan:
         """Nodes with at most one entry that nothing changes: leaves of a tree and, one by one, the whole tree."""
         cdef Compiled* c = &self.c
         cdef i32 k, x
-        cdef i8[::1] varies = np.zeros(max(c.s.n_entry, 1), dtype=np.int8)
-        cdef u8[::1] memory = np.zeros(max(c.s.n_node, 1) * sizeof(Node), dtype=np.uint8)
-        self.kept.append(memory)
-        c.s.node = <Node*> &memory[0]
+        cdef i8[::1] varies = array.clone(_I8, max(c.s.n_entry, 1), zero=True)
+        c.s.node = <Node*> self.take(max(c.s.n_node, 1) * sizeof(Node))
         for x in range(c.s.pair_ptr[c.s.n_node]):
             varies[c.s.pair[x]] = 1
         for k in range(c.s.n_node):
@@ -405,10 +435,8 @@ cdef class Plan:
         """Position of each pack and what stands above it."""
         cdef Compiled* c = &self.c
         cdef i32 island, k, lane, at, n = c.first_pack[c.n_island]
-        cdef u8[::1] memory = np.zeros(max(n, 1) * sizeof(Pack), dtype=np.uint8)
         cdef i32[::1] pack_of = _i32(c.s.n_node + 1)
-        self.kept.append(memory)
-        c.pack = <Pack*> &memory[0]
+        c.pack = <Pack*> self.take(max(n, 1) * sizeof(Pack))
         for k in range(c.s.n_node):
             pack_of[k] = -1
         for island in range(c.n_island):
@@ -474,8 +502,16 @@ cdef class Plan:
     cdef order_ties(self, Grid grid, i32[::1] group):
         """Pattern of the couplers' Laplacian; the lowest bus of each merged group is its ground."""
         cdef Compiled* c = &self.c
+        c.tie_of_bus = self.new_i32(grid.n_bus)
+        if c.n_coupler == 0:
+            memset(c.tie_of_bus, 255, grid.n_bus * sizeof(i32))     # -1
+            return
+        self.place_ties(grid, group)
+
+    cdef place_ties(self, Grid grid, i32[::1] group):
+        cdef Compiled* c = &self.c
         cdef i32[::1] number = _i32(grid.n_bus), part = _i32(grid.n_bus)
-        cdef i32[::1] a = _i32(grid.n_branch), b = _i32(grid.n_branch)
+        cdef i32[::1] a = _i32(c.n_coupler), b = _i32(c.n_coupler)
         cdef i32 k, f, t, n = 0, n_edge = 0
         for k in range(grid.n_bus):
             number[k] = -1
@@ -495,7 +531,6 @@ cdef class Plan:
         c.tie_idx = self.own_i32(pattern.idx)
         c.tie_pair_ptr = self.own_i32(pattern.pair_ptr)
         c.tie_pair = self.own_i32(pattern.pair)
-        c.tie_of_bus = self.new_i32(grid.n_bus)
         for k in range(grid.n_bus):
             c.tie_of_bus[k] = pattern.position[number[k]] if number[k] >= 0 else -1
         c.tie_diagonal = self.new_f64(n)
@@ -540,12 +575,12 @@ def _array(name, values, n, dtype, default):
     """``values`` as a fresh contiguous array of shape (n,); ValueError names the argument that does not fit."""
     if values is None:
         return np.full(max(n, 1), default, dtype=dtype)
-    array = np.array(values, dtype=dtype)
-    if array.shape != (n,):
-        raise ValueError(f"{name} has shape {array.shape}, expected ({n},)")
-    if dtype in (np.float64, np.complex128) and np.isnan(array).any():
+    found = np.array(values, dtype=dtype)
+    if found.shape != (n,):
+        raise ValueError(f"{name} has shape {found.shape}, expected ({n},)")
+    if dtype in (np.float64, np.complex128) and np.isnan(found).any():
         raise ValueError(f"{name} holds NaN")
-    return array if n else np.full(1, default, dtype=dtype)
+    return found if n else np.full(1, default, dtype=dtype)
 
 
 @cython.final
@@ -740,8 +775,10 @@ cdef class Grid:
         memcpy(self.slack_of_island, self.c.slack, self.n_bus * sizeof(i32))
         for k in range(self.n_bus):
             self.alive[k] = self.island_of_bus[k] >= 0
-        for name in ("p_from", "q_from", "p_to", "q_to", "loading", "p_bus", "q_bus", "vm"):
-            self.arrays[name][:] = 0.0       # what is not live any more must not keep an old value
+        for k in range(self.n_branch):      # what is not live any more must not keep an old value
+            self.p_from[k] = self.q_from[k] = self.p_to[k] = self.q_to[k] = self.loading[k] = 0.0
+        for k in range(self.n_bus):
+            self.p_bus[k] = self.q_bus[k] = self.vm[k] = 0.0
         self.dirty = False
 
     cdef int ensure_gil(self) noexcept with gil:

@@ -149,6 +149,10 @@ class Network:
         self._index = {name: index for index, name in enumerate(self.branches)}
         self._grid = _build_grid(self._data)
         self._controls = Controls(self._data, self._grid)
+        self._couplers = [
+            (k, ends) for k, (branch, ends) in enumerate(zip(self._data.branches, self._controls.ends, strict=True))
+            if branch.coupler
+        ]  # fmt: skip
         self._closed = [branch.closed for branch in self._data.branches]
         self._switched = True
         self._one_by_one = _one_by_one(self._data)
@@ -368,17 +372,9 @@ class Network:
         if not self._switched:
             return
         self._controls.arrange(self._closed)
-        joined = nx.Graph()
-        joined.add_edges_from(
-            (branch.from_bus, branch.to_bus)
-            for branch, closed in zip(self._data.branches, self._closed, strict=True)
-            if closed and branch.coupler
-        )
         problems: list[Problem] = []
-        if len(joined):
-            row = {bus: index for index, bus in enumerate(self.buses)}
-            for group in nx.connected_components(joined):
-                problems += _conflicts(self._data, sorted(row[bus] for bus in group))
+        for group in sensitivities.groups(len(self.buses), [ends for k, ends in self._couplers if self._closed[k]]):
+            problems += _conflicts(self._data, group)
         if problems:
             raise SiteError(problems)
         self._switched = False

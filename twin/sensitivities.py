@@ -93,7 +93,7 @@ def _add_couplers(circuit: Circuit, factors: Array, injected: Array) -> None:
     carrying = np.flatnonzero(circuit.closed & ~circuit.coupler)
     np.subtract.at(left.T, f[carrying], factors[:, carrying].T)
     np.add.at(left.T, t[carrying], factors[:, carrying].T)
-    for members in _groups(circuit.n_bus, f[live], t[live]):
+    for members in groups(circuit.n_bus, list(zip(f[live].tolist(), t[live].tolist(), strict=True))):
         holders = [bus for bus in circuit.held if bus in members]
         if holders:
             left[:, holders[0]] -= left[:, members].sum(axis=1)
@@ -107,10 +107,10 @@ def _add_couplers(circuit: Circuit, factors: Array, injected: Array) -> None:
         factors[:, inside] = left[:, members] @ (ends @ potentials).T
 
 
-def _groups(n_bus: int, a: Index, b: Index) -> list[list[int]]:
-    """Sets of buses that the pairs (a, b) join, each rising, only those of more than one."""
+def groups(n_bus: int, pairs: list[tuple[int, int]]) -> list[list[int]]:
+    """Sets of buses that the pairs join, each rising, only those of more than one."""
     members: dict[int, list[int]] = {}
-    for k, root in enumerate(joined(n_bus, zip(a.tolist(), b.tolist(), strict=True))):
+    for k, root in enumerate(joined(n_bus, pairs) if pairs else ()):
         members.setdefault(root, []).append(k)
     return [group for group in members.values() if len(group) > 1]
 
