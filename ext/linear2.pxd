@@ -22,16 +22,18 @@ cdef inline Step2 step2(f64 trace, f64 det, f64 h_s) noexcept nogil:
     """Coefficients for A with ``trace`` < 0 and 0 < ``det`` <= trace²/4 over ``h_s`` seconds.
 
     Both forms of each quotient, plain and for small arguments, are computed and one is chosen, so that loops over
-    assets vectorise. The two eigenvalues' reciprocals come from one division: 1/l1 = l2/det.
+    assets vectorise. The two eigenvalues' reciprocals come from one division: 1/l1 = l2/det. Of a stiff pair the slow
+    one is −det/(s + d), since d − s would lose the digits in which the two are alike.
     """
     cdef Step2 r
     cdef f64 s = -0.5 * trace
     cdef f64 d = sqrt_(max_(s * s - det, 1e-14 * s * s))
-    cdef f64 l1 = d - s
+    cdef f64 per = 1.0 / (d * (s + d))
+    cdef f64 l1 = d - s if d < 0.5 * s else -det * d * per
     cdef f64 l2 = -s - d
     cdef f64 e1 = exp_(l1 * h_s)
     cdef f64 e2 = exp_(l2 * h_s)
-    cdef f64 half = 0.5 / d
+    cdef f64 half = 0.5 * (s + d) * per
     cdef f64 over = 1.0 / det
     cdef f64 h1 = (e1 - 1.0) * (l2 * over)
     cdef f64 h2 = (e2 - 1.0) * (l1 * over)

@@ -20,7 +20,7 @@ from .storage cimport march_store_heat, march_stores, store_limits
 from .tables cimport (bind_aux, bind_block, bind_board, bind_branch, bind_bus, bind_genset, bind_grid, bind_island, bind_ledger,
                       bind_loop, bind_row, bind_rule, bind_site, bind_source, bind_store, bind_tier)
 from .thermal cimport march_loop, march_rows
-from .types cimport Status, abs_, f64, f64_cr, f64_r, i32, i64, max_, min_, sqrt_, u8
+from .types cimport Status, abs_, f64, f64_cr, f64_r, i32, i64, max_, min_, sqrt_, u8, worse
 
 cdef f64 BASE = 100e6
 cdef f64 LIMIT_SLACK_W = 1e3        # a limit of the tie counts as kept within a kilowatt
@@ -483,7 +483,8 @@ cdef class Plant:
         for i in range(N_CLASS * n):
             mean[i] = load[i] - dev[i] * per_ms
         solar_available(&self.source, self.see_row + WEATHER_COLUMNS, self.see_row + WEATHER_COLUMNS + self.source.n,
-                        self.site.temp_c[0], self.bus.vm_pu, self.bus.alive, self.bus.tied)
+                        self.site.temp_c[0], self.bus.vm_pu, self.bus.alive, self.bus.tied,
+                        (te - self.now_ms) * 1e-3)
         return REACHED
 
     cdef void read_weather(self, i64 t0, i64 t1) noexcept nogil:
@@ -941,7 +942,7 @@ cdef class Plant:
     cdef void march(self, f64 h_s) noexcept nogil:
         """Advance stores, rows and loops with the powers of this step."""
         cdef i64 k, n, first, last
-        cdef f64 heat_j, air_w, valve, off_w, worst, rate = 0.0, before
+        cdef f64 heat_j, air_w, valve, worst, rate = 0.0, before
         drain_batteries(self.row.n, h_s, self.row.bbu_w, self.row.bbu_j)
         march_stores(&self.store, h_s)
         worst = march_store_heat(&self.store, self.site.temp_c[0], h_s)
@@ -951,8 +952,8 @@ cdef class Plant:
             first = self.loop.row_first[k]
             last = self.loop.row_last[k]
             before = self.loop.supply_tcs_max_c[k]
-            off_w = march_rows(&self.row, first, last, self.loop.supply_c[k], self.loop.flow[k], h_s, self.row_work)
-            worst = max_(off_w, worst) + 0.0 * off_w  # one that is no number is kept
+            worst = worse(march_rows(&self.row, first, last, self.loop.supply_c[k], self.loop.flow[k], h_s,
+                                     self.row_work), worst)
             n = last - first
             heat_j = total(n, self.row.heat_j + first)
             air_w = total(n, self.row.air_w + first)
@@ -964,8 +965,8 @@ cdef class Plant:
             # what the buses fed this step; march_loop leaves what the next one will draw
             self.loop.drawn_w[k] = self.loop.power_w[k] * self.loop.fed[k] + self.loop.ups_w[k]
             self.loop.ups_j[k] += self.loop.ups_w[k] * h_s
-            off_w = march_loop(&self.loop, k, heat_j, air_w, valve, self.site.temp_c[0], self.site.wet_bulb_c[0], h_s)
-            worst = max_(off_w, worst) + 0.0 * off_w
+            worst = worse(march_loop(&self.loop, k, heat_j, air_w, valve, self.site.temp_c[0], self.site.wet_bulb_c[0],
+                                     h_s), worst)
         self.rate_k_s = rate
         self.site.heat_residual_pu[0] = worst
 
@@ -1091,6 +1092,7 @@ cdef class Plant:
         """Add the step to the ledgers, J."""
         cdef SiteTable* s = &self.site
         cdef LedgerTable* b = &self.ledger
+        cdef i64 i
         b.solar_available[0] += s.solar_available_w[0] * h_s
         b.solar_used[0] += s.solar_w[0] * h_s
         b.curtailed[0] += s.curtailed_w[0] * h_s
@@ -1117,6 +1119,10 @@ cdef class Plant:
             b.fine_steps[0] += 1.0
         count_racks(self.row.n, self.row.racks, self.row.commissioned, self.row.tripped, self.row.run_w, self.row_work,
                     self.row_work + self.row.n)
+        for i in range(self.loop.n):
+            b.heat_water[0] += self.loop.heat_out_w[i] * h_s
+            b.heat_air[0] += self.loop.air_w[i] * h_s
+            b.heat_walls[0] += self.loop.leak_w[i] * h_s
         b.rows_s[0] += total(self.row.n, self.row_work) * h_s
         b.rows_up_s[0] += total(self.row.n, self.row_work + self.row.n) * h_s
 

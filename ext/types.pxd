@@ -62,6 +62,7 @@ cdef extern from *:
 
     static inline double twin_min(double a, double b) { return a < b ? a : b; }
     static inline double twin_max(double a, double b) { return a > b ? a : b; }
+    static inline double twin_worse(double a, double b) { return a >= b || a != a ? a : b; }  /* the larger; keeps NaN */
     static inline double twin_abs(double a) { return a < 0.0 ? -a : a; }
     static inline double twin_sqrt(double a) { return __builtin_sqrt(a); }
     """
@@ -71,6 +72,7 @@ cdef extern from *:
     double log_ "twin_log"(double) noexcept nogil
     double min_ "twin_min"(double, double) noexcept nogil
     double max_ "twin_max"(double, double) noexcept nogil
+    double worse "twin_worse"(double, double) noexcept nogil
     double abs_ "twin_abs"(double) noexcept nogil
     double sqrt_ "twin_sqrt"(double) noexcept nogil
 

@@ -67,7 +67,7 @@ class Shared:
 
 @dataclass
 class Changer:
-    """A tap changer in one solve: ratio = ``tap_ratio`` + ``position`` times ``tap_step``."""
+    """A tap changer in one solve: ratio = the graph's ``tap_ratio`` + ``position`` times ``tap_step``."""
 
     branch: int
     record: Branch
@@ -81,9 +81,13 @@ class Changer:
     """The position the kernel has."""
 
     def ratio(self) -> float:
-        """Tap ratio at the present position."""
+        """Tap ratio at the present position, as the graph counts it."""
         control = self.record.control
-        return self.record.tap_ratio + self.position * (control.tap_step if control else 0.0)
+        return self.record.own_ratio + self.position * (control.tap_step if control else 0.0)
+
+    def admittance(self) -> tuple[complex, complex, complex, complex]:
+        """Of the branch at the present position; to the last bit that of the graph at its own."""
+        return self.record.admittance(self.ratio() * self.record.rated_ratio if self.position else None)
 
     def wanted(self, vm_pu: float) -> int:
         """The step to take: 1, -1, or 0 inside the band, at a limit, for a dead bus and after too many turns."""
@@ -92,7 +96,7 @@ class Changer:
             return 0
         excess = vm_pu - control.v_target_pu
         heading = 1 if excess > 0.0 else -1  # a higher ratio at the from side lowers the voltage at the to side
-        low, high = control.positions(self.record.tap_ratio)
+        low, high = control.positions(self.record.own_ratio)
         tired = heading == -self.heading and self.turned >= TURNS_BACK
         if abs(excess) <= control.deadband_pu or tired or not low <= self.position + heading <= high:
             return 0
@@ -118,7 +122,7 @@ class Controls:
         self.changers = [
             Changer(k, branch, self.ends[k][1]) for k, branch in enumerate(data.branches) if branch.control is not None
         ]
-        self.own_taps = np.array([branch.tap_ratio for branch in data.branches], dtype=np.float64)
+        self.own_taps = np.array([branch.own_ratio for branch in data.branches], dtype=np.float64)
         self.nominal_hz = np.zeros(len(data.buses))
         self.own_taps.setflags(write=False)  # solutions share them
         self.shared: list[Shared] = []
@@ -235,7 +239,7 @@ class Controls:
         """Give the kernel the admittances of taps that have moved."""
         for changer in self.changers:
             if changer.patched != changer.position:
-                self.grid.set_tap(changer.branch, *changer.record.admittance(changer.ratio()))
+                self.grid.set_tap(changer.branch, *changer.admittance())
                 changer.patched = changer.position
 
     # ---- answers

@@ -13,6 +13,7 @@ import networkx as nx
 import numpy as np
 import numpy.typing as npt
 
+from twin._short_circuit import EDGE_FLAGS, EDGE_PLATE, NODE_SOURCES, source_problems, star_points
 from twin.errors import Problem, SiteError
 
 Array = npt.NDArray[np.float64]
@@ -24,27 +25,35 @@ NODE_NUMBERS = (
     "vn_kv", "vm_pu", "va_deg", "p_mw", "q_mvar", "q_min_mvar", "q_max_mvar", "gs_mw", "bs_mvar", "z_share", "i_share",
     "droop_mw_per_hz",
 )  # fmt: skip
-NODE_LATER = (
-    "s_sc_max_mva", "rx_max", "xdss_pu", "rdss_ohm", "sn_mva", "cos_phi", "lrc_pu",
-    "i_max_pu",
+PER_UNIT = (
+    "r_pu", "x_pu", "b_pu", "g_pu", "g_from_pu", "b_from_pu", "g_to_pu", "b_to_pu", "r_back_pu", "x_back_pu",
 )  # fmt: skip
-PER_UNIT = ("r_pu", "x_pu", "b_pu")
-OHMS = ("r_ohm", "x_ohm", "c_nf")
+OHMS = ("r_ohm", "x_ohm", "c_nf", "g_us")
 TRANSFORMER = ("sn_mva", "vk_percent", "vkr_percent", "pfe_kw", "i0_percent")
 TAP_CONTROL = ("tap_min", "tap_max", "tap_step", "v_target_pu", "deadband_pu")
-EDGE_NUMBERS = (*PER_UNIT, *OHMS, *TRANSFORMER, "tap_ratio", "shift_deg", "rate_mva", *TAP_CONTROL)
-NODE_NAMES = ("kind", "q_v_curve", *NODE_NUMBERS, *NODE_LATER)
-EDGE_NAMES = ("name", "from", "closed", *EDGE_NUMBERS)
+EDGE_NUMBERS = (*PER_UNIT, *OHMS, *TRANSFORMER, *EDGE_PLATE, "tap_ratio", "shift_deg", "rate_mva", *TAP_CONTROL)
+NODE_NAMES = ("kind", "star", "q_v_curve", *NODE_NUMBERS, *NODE_SOURCES)
+EDGE_NAMES = ("name", "from", "closed", "magnetising", *EDGE_FLAGS, *EDGE_NUMBERS)
+MAGNETISING = ("from", "t")
 
-ABOVE_ZERO = {"vn_kv", "vm_pu", "sn_mva", "tap_ratio", "base_mva", "frequency_hz", "droop_mw_per_hz", *TAP_CONTROL}
-NOT_NEGATIVE = {"rate_mva", "vk_percent", "vkr_percent", "pfe_kw", "i0_percent", "c_nf"}
-SHARES = {"z_share", "i_share"}
+ABOVE_ZERO = {
+    "vn_kv", "vm_pu", "sn_mva", "tap_ratio", "base_mva", "frequency_hz", "s_sc_max_mva", "xdss_pu", "lrc_pu", "cos_phi",
+    "vn_machine_kv", "vn_from_kv", "vn_to_kv", "droop_mw_per_hz", *TAP_CONTROL,
+}  # fmt: skip
+NOT_NEGATIVE = {
+    "rate_mva", "pfe_kw", "i0_percent", "c_nf", "g_us", "rx_max", "rdss_ohm", "motor_rx", "i_max_pu", "pg_percent",
+    "pt_percent",
+}  # fmt: skip
+SHARES = {"z_share", "i_share", "cos_phi"}
 UNBOUNDED = {"q_min_mvar", "q_max_mvar"}
 """May be infinite: no limit."""
 
+SIDED = ("pfe_kw", "i0_percent", *EDGE_PLATE[:2], "g_from_pu", "b_from_pu", "g_to_pu", "b_to_pu", "x_back_pu")
+"""What tells one end of an edge from the other."""
+
 ELECTRIC_SUFFIXES = (
     "_kw", "_mw", "_gw", "_w", "_kvar", "_mvar", "_mva", "_kva", "_kv", "_v", "_ohm", "_mohm", "_nf", "_uf", "_pu",
-    "_percent", "_hz", "_ka", "_a", "_per_km",
+    "_percent", "_hz", "_ka", "_a", "_per_km", "_us",
 )  # fmt: skip
 """A name that ends so means an electrical quantity: outside the schema it is an error, not an annotation."""
 
@@ -68,6 +77,7 @@ def branch_admittance(
     x_pu: float,
     b_pu: float = 0.0,
     *,
+    g_pu: float = 0.0,
     tap_ratio: float = 1.0,
     shift_deg: float = 0.0,
     g_from_pu: float = 0.0,
@@ -76,14 +86,15 @@ def branch_admittance(
     """Two-port admittances (y_ff, y_ft, y_tf, y_tt) of a branch, per unit.
 
     Pi model behind an ideal transformer at the from side, ratio ``tap_ratio`` and phase ``shift_deg`` (the to side
-    lags by it), half of ``b_pu`` at each end: MATPOWER manual 7.1, eq. 3.2. ``g_from_pu`` + j ``b_from_pu`` is a shunt
-    at the from terminal itself, for the no-load losses of a transformer. Raise ValueError for zero impedance.
+    lags by it), half of ``g_pu`` + j ``b_pu`` at each end: MATPOWER manual 7.1, eq. 3.2. ``g_from_pu`` + j
+    ``b_from_pu`` is a shunt at the from terminal itself, for the no-load losses of a transformer. Raise ValueError
+    for zero impedance.
     """
     if r_pu == 0.0 and x_pu == 0.0:
         raise ValueError("a branch without impedance has no admittance: it merges its buses")
     series = 1.0 / complex(r_pu, x_pu)
     tap = tap_ratio * phasor(shift_deg)
-    y_tt = series + 0.5j * b_pu
+    y_tt = series + 0.5 * complex(g_pu, b_pu)
     y_ff = y_tt / (tap_ratio * tap_ratio) + complex(g_from_pu, b_from_pu)
     return y_ff, -series / tap.conjugate(), -series / tap, y_tt
 
@@ -100,17 +111,23 @@ def transformer_impedance(
     """(r_pu, x_pu, g_from_pu, b_from_pu) on ``base_mva`` from a transformer's name plate.
 
     Short-circuit voltage gives the series impedance, no-load loss and current the shunt (IEC 60076-1). Raise
-    ValueError where the loss part exceeds the whole. A zero ``i0_percent`` means that the current is all loss.
+    ValueError where the loss part exceeds the whole. A zero ``i0_percent`` means that the current is all loss. A
+    negative ``vk_percent`` is that of a negative reactance, as an arm of a three-winding transformer may have.
     """
-    if vkr_percent > vk_percent:
+    if abs(vkr_percent) > abs(vk_percent):
         raise ValueError(f"vkr_percent = {vkr_percent} is above vk_percent = {vk_percent}")
     scale = base_mva / sn_mva / 100.0
     loss, apparent = pfe_kw / 1e3, i0_percent / 100.0 * sn_mva
     if 0.0 < apparent < loss:
         raise ValueError(f"i0_percent = {i0_percent} is less than the no-load loss of {pfe_kw} kW alone")
     reactive = math.sqrt(apparent * apparent - loss * loss) if apparent > 0.0 else 0.0
-    x_pu = math.sqrt(vk_percent * vk_percent - vkr_percent * vkr_percent) * scale
+    x_pu = math.copysign(math.sqrt(vk_percent * vk_percent - vkr_percent * vkr_percent), vk_percent) * scale
     return vkr_percent * scale, x_pu, loss / base_mva, -reactive / base_mva
+
+
+def t_to_pi(z: complex, y: complex) -> tuple[complex, complex]:
+    """(series impedance, shunt at each end) of the pi that is a T: half of z on either side of y to earth."""
+    return z + z * z * y / 4.0, y / (1.0 + z * y / 4.0) / 2.0
 
 
 def line_impedance(
@@ -158,7 +175,19 @@ class Branch:
     closed: bool = True
     key: tuple[Hashable, ...] = ()
     """How the graph names the edge."""
+    g_pu: float = 0.0
+    g_to_pu: float = 0.0
+    b_to_pu: float = 0.0
+    back: tuple[float, float] | None = None
+    """Series (r_pu, x_pu) that the to side sees, where it is another."""
+    rated_ratio: float = 1.0
+    """Part of ``tap_ratio`` that rated voltages make, where they are not those of the buses."""
     control: TapControl | None = None
+
+    @property
+    def own_ratio(self) -> float:
+        """``tap_ratio`` as the graph has it."""
+        return self.tap_ratio / self.rated_ratio
 
     @property
     def coupler(self) -> bool:
@@ -169,11 +198,15 @@ class Branch:
         """Its two-port admittances, at another tap ratio if one is given; zeros for a coupler."""
         if self.coupler:
             return 0j, 0j, 0j, 0j
-        return branch_admittance(
-            self.r_pu, self.x_pu, self.b_pu, shift_deg=self.shift_deg,
+        y_ff, y_ft, y_tf, y_tt = branch_admittance(
+            self.r_pu, self.x_pu, self.b_pu, g_pu=self.g_pu, shift_deg=self.shift_deg,
             tap_ratio=self.tap_ratio if tap_ratio is None else tap_ratio,
             g_from_pu=self.g_from_pu, b_from_pu=self.b_from_pu,
         )  # fmt: skip
+        if self.back:
+            forth, back = 1.0 / complex(self.r_pu, self.x_pu), 1.0 / complex(*self.back)
+            y_tf, y_tt = y_tf * (back / forth), y_tt + back - forth
+        return y_ff, y_ft, y_tf, y_tt + complex(self.g_to_pu, self.b_to_pu)
 
 
 @dataclass(frozen=True)
@@ -232,12 +265,6 @@ class Reader:
                 hint = f"did you mean {near[0]!r}?" if near else ""
                 self.complain(f"{path}.{name}", "not an attribute of the schema", attributes[name], hint)
 
-    def check_later(self, path: str, attributes: Mapping[str, Any], names: tuple[str, ...]) -> None:
-        """Refuse what the schema knows but this version does not honour."""
-        for name in names:
-            if attributes.get(name) is not None:
-                self.complain(f"{path}.{name}", "not honoured by this version: remove it", attributes[name])
-
     # ---- nodes
 
     def nodes(self) -> tuple[tuple[str, ...], dict[str, Array], dict[int, Array]]:
@@ -248,12 +275,12 @@ class Reader:
         for index, (node, attributes) in enumerate(self.graph.nodes(data=True)):
             path = f"nodes[{node!r}]"
             self.check_names(path, attributes, NODE_NAMES)
-            self.check_later(path, attributes, NODE_LATER)
             kinds.append(self.kind(path, attributes))
             for name in NODE_NUMBERS:
                 value = self.number(path, attributes, name)
                 if value is not None:
                     columns[name][index] = value
+            self.sources(path, attributes)
             self.check_node(path, kinds[-1], {name: float(columns[name][index]) for name in NODE_NUMBERS})
             curve = self.curve(f"{path}.q_v_curve", kinds[-1], attributes.get("q_v_curve"))
             if curve is not None:
@@ -278,6 +305,18 @@ class Reader:
         if (np.diff(points[:, 1]) > 0.0).any():
             self.complain(path, "expected q_mvar that never rises with the voltage: a rising one is unstable", given)
         return points
+
+    def sources(self, path: str, attributes: Mapping[str, Any]) -> None:
+        """Check what only a short circuit reads."""
+        for name in NODE_SOURCES:
+            self.number(path, attributes, name)
+        self.flag(path, attributes, "star")
+        self.problems += source_problems(path, attributes)
+
+    def flag(self, path: str, attributes: Mapping[str, Any], name: str) -> None:
+        """Complain about a value that is neither true nor false."""
+        if attributes.get(name) is not None and not isinstance(attributes[name], (bool, np.bool_)):
+            self.complain(f"{path}.{name}", "expected true or false", attributes[name])
 
     def kind(self, path: str, attributes: Mapping[str, Any]) -> str:
         """The kind of a node, "pq" where none is given."""
@@ -305,6 +344,7 @@ class Reader:
     def edges(self, buses: Mapping[Hashable, float], base: Mapping[str, float]) -> Iterator[Branch]:
         """Branch records of all edges; ``buses`` gives the rated voltage of each node, 0 where none is known."""
         seen: set[str] = set()
+        stars = star_points(self.graph)
         for *ends, attributes in self.graph.edges(data=True, **({"keys": True} if self.graph.is_multigraph() else {})):
             u, v = ends[0], ends[1]
             name = attributes.get("name", f"{u}-{v}")
@@ -318,7 +358,23 @@ class Reader:
             seen.add(str(name))
             self.check_names(path, attributes, EDGE_NAMES)
             values = {key: self.number(path, attributes, key) for key in EDGE_NUMBERS}
+            self.check_plate(path, attributes, values, star=not stars.isdisjoint((u, v)))
             yield self.branch(path, str(name), tuple(ends), attributes, values=values, buses=buses, base=base)
+
+    def check_plate(
+        self, path: str, attributes: Mapping[str, Any], values: Mapping[str, float | None], *, star: bool
+    ) -> None:
+        """Rules for what a transformer's name plate says."""
+        for name in EDGE_FLAGS:
+            self.flag(path, attributes, name)
+        for name in ("vk_percent", "vkr_percent"):
+            if (values[name] or 0.0) < 0.0 and not star:
+                self.complain(f"{path}.{name}", "expected 0 or above, but at a star point", values[name])
+        if attributes.get("magnetising", "from") not in MAGNETISING:
+            self.complain(f"{path}.magnetising", "expected 'from' or 't'", attributes["magnetising"])
+        for name in (*EDGE_PLATE, *EDGE_FLAGS, "magnetising"):
+            if attributes.get(name) is not None and attributes.get("vk_percent") is None:
+                self.complain(f"{path}.{name}", "only an edge with vk_percent has it", attributes[name])
 
     def branch(
         self, path: str, name: str, ends: tuple[Hashable, ...], attributes: Mapping[str, Any], *,
@@ -327,20 +383,34 @@ class Reader:
         """The record of one edge."""
         tapped = (values["tap_ratio"] or 1.0) != 1.0 or (values["shift_deg"] or 0.0) != 0.0
         control = self.tap_control(path, values)
-        sided = tapped or control is not None or bool(values["pfe_kw"] or values["i0_percent"])
+        sided = tapped or control is not None or any(values[name] for name in SIDED)
         from_bus, to_bus = self.orient(path, ends, attributes, buses, matters=sided)
-        r, x, b, g_from, b_from = self.impedance(path, attributes, values, (buses[from_bus], buses[to_bus]), base)
+        rated = self.rated(path, values, (buses[from_bus], buses[to_bus]))
+        fields = self.impedance(path, attributes, values, (buses[from_bus], buses[to_bus]), base, rated)
         closed = attributes.get("closed", True)
         if not isinstance(closed, (bool, np.bool_)):
             self.complain(f"{path}.closed", "expected true or false", closed)
-        if r == 0.0 and x == 0.0 and (tapped or b or control):
+        ratio = rated[0] / rated[1]
+        branch = Branch(
+            name, from_bus, to_bus, tap_ratio=(values["tap_ratio"] or 1.0) * ratio, rated_ratio=ratio,
+            shift_deg=values["shift_deg"] or 0.0, rate_mva=values["rate_mva"] or 0.0, closed=bool(closed), key=ends,
+            control=control, **fields,
+        )  # fmt: skip
+        if branch.coupler and (tapped or control or fields.keys() - {"r_pu", "x_pu"}):
             self.complain(
                 path, "a branch without impedance merges its buses: it can have neither tap, shift nor charging"
             )
-        return Branch(
-            name, from_bus, to_bus, r, x, b, g_from, b_from, values["tap_ratio"] or 1.0, values["shift_deg"] or 0.0,
-            values["rate_mva"] or 0.0, bool(closed), ends, control,
-        )  # fmt: skip
+        return branch
+
+    def rated(self, path: str, values: Mapping[str, float | None], vn_kv: tuple[float, float]) -> tuple[float, float]:
+        """Rated voltages of a transformer's (from, to) windings over those of their buses."""
+        shares = [1.0, 1.0]
+        for side, name in enumerate(("vn_from_kv", "vn_to_kv")):
+            if values[name] and not vn_kv[side]:
+                self.complain(f"{path}.{name}", "needs vn_kv at the node of that end", values[name])
+            elif values[name]:
+                shares[side] = (values[name] or 0.0) / vn_kv[side]
+        return shares[0], shares[1]
 
     def tap_control(self, path: str, values: Mapping[str, float | None]) -> TapControl | None:
         """The tap changer of an edge, None where it has none or an unsound one."""
@@ -382,46 +452,65 @@ class Reader:
 
     def impedance(
         self, path: str, attributes: Mapping[str, Any], values: Mapping[str, float | None],
-        vn_kv: tuple[float, float], base: Mapping[str, float],
-    ) -> tuple[float, float, float, float, float]:  # fmt: skip
-        """(r, x, b, g_from, b_from) in per unit from whichever family of attributes the edge has."""
-        nothing = (0.0, 0.0, 0.0, 0.0, 0.0)
+        vn_kv: tuple[float, float], base: Mapping[str, float], rated: tuple[float, float],
+    ) -> dict[str, Any]:  # fmt: skip
+        """Fields of the Branch that are not 0, in per unit, from whichever family of attributes the edge has."""
         families = [
             names for names in (PER_UNIT, OHMS, TRANSFORMER) if any(attributes.get(n) is not None for n in names)
         ]
         if not families and attributes.get("closed") is not None:
-            return nothing  # a switch
+            return {}  # a switch
         if len(families) != 1:
             text = "expected r_pu/x_pu/b_pu, or r_ohm/x_ohm/c_nf, or sn_mva/vk_percent"
             self.complain(path, f"{text}: found {'more than one' if families else 'none'} (a coupler has x_pu = 0)")
-            return nothing
+            return {}
         if families[0] == PER_UNIT:
-            r, x, b = (values[name] or 0.0 for name in PER_UNIT)
-            return r, x, b, 0.0, 0.0
+            return self.per_unit(path, values)
         if families[0] == TRANSFORMER:
-            return self.transformer(path, values, base)
+            return self.transformer(path, attributes, values, base, rated)
         if vn_kv[0] <= 0.0 or vn_kv[0] != vn_kv[1]:
             self.complain(path, "r_ohm and x_ohm need the same vn_kv at both ends", vn_kv)
-            return nothing
-        r, x, c = (values[name] or 0.0 for name in OHMS)
-        return *line_impedance(r_ohm=r, x_ohm=x, c_nf=c, vn_kv=vn_kv[0], **base), 0.0, 0.0
+            return {}
+        r, x, c, g_us = (values[name] or 0.0 for name in OHMS)
+        r, x, b = line_impedance(r_ohm=r, x_ohm=x, c_nf=c, vn_kv=vn_kv[0], **base)
+        return _non_zero(r_pu=r, x_pu=x, b_pu=b, g_pu=g_us * 1e-6 * vn_kv[0] ** 2 / base["base_mva"])
+
+    def per_unit(self, path: str, values: Mapping[str, float | None]) -> dict[str, Any]:
+        """Fields of an edge that is given in per unit."""
+        fields = _non_zero(**{name: values[name] or 0.0 for name in PER_UNIT if not name.endswith("_back_pu")})
+        if values["r_back_pu"] is not None or values["x_back_pu"] is not None:
+            back = (values["r_back_pu"] or 0.0, values["x_back_pu"] or 0.0)
+            if back == (0.0, 0.0) or not (values["r_pu"] or values["x_pu"]):
+                self.complain(f"{path}.x_back_pu", "expected an impedance in both directions", back)
+            return fields | {"back": back}
+        return fields
 
     def transformer(
-        self, path: str, values: Mapping[str, float | None], base: Mapping[str, float]
-    ) -> tuple[float, float, float, float, float]:
-        """Per-unit values of a transformer edge."""
+        self, path: str, attributes: Mapping[str, Any], values: Mapping[str, float | None],
+        base: Mapping[str, float], rated: tuple[float, float],
+    ) -> dict[str, Any]:  # fmt: skip
+        """Fields of a transformer edge; ``rated`` are its rated voltages over those of the buses."""
         missing = [name for name in ("sn_mva", "vk_percent") if not values[name]]
         for name in missing:
             self.complain(f"{path}.{name}", "missing: a transformer needs it, above 0")
         if missing:
-            return 0.0, 1.0, 0.0, 0.0, 0.0
+            return {"x_pu": 1.0}
         given = {name: values[name] or 0.0 for name in TRANSFORMER}
         try:
-            r, x, g_from, b_from = transformer_impedance(**given, base_mva=base["base_mva"])
+            r, x, g, b = transformer_impedance(**given, base_mva=base["base_mva"])
         except ValueError as error:
             self.complain(path, str(error))
-            return 0.0, 1.0, 0.0, 0.0, 0.0
-        return r, x, 0.0, g_from, b_from
+            return {"x_pu": 1.0}
+        from_square, to_square = rated[0] * rated[0], rated[1] * rated[1]
+        z = complex(r, x) * to_square
+        if attributes.get("magnetising") == "t":
+            z, y = t_to_pi(z, complex(g, b) / to_square)
+            return _non_zero(r_pu=z.real, x_pu=z.imag, g_pu=2.0 * y.real, b_pu=2.0 * y.imag)
+        return _non_zero(r_pu=z.real, x_pu=z.imag, g_from_pu=g / from_square, b_from_pu=b / from_square)
+
+
+def _non_zero(**fields: float) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value != 0.0}
 
 
 def _expected(name: str, value: float) -> str:

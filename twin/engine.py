@@ -27,6 +27,8 @@ WEATHER_NAMES = ("ghi_w_m2", "temp_c", "wet_bulb_c", "wind_m_s", "gust_m_s", "ra
 CHUNK_MIN = 31 * 1440
 HOURS, MINUTES, FINES = 50, 3000, 8192
 """Rows the recycled result buffers hold before the plant asks to be drained."""
+AUDIT_PU = 1e-9
+"""What an audit may be off, as in ext/plant.pyx."""
 
 
 @dataclass(frozen=True)
@@ -191,10 +193,24 @@ class Engine:
         plant.drained()
 
     def worst_asset(self) -> str:
-        """The asset behind the largest part of a broken audit, as far as the tables tell."""
-        residual = self.plant.failed_at
-        stores = [name for name, asset in self.plan.assets.items() if asset.kind == "container"]
-        return stores[residual] if 0 <= residual < len(stores) else "see the site channels of this step"
+        """The asset behind the largest part of a broken audit, as far as one asset is."""
+        column = self.arena.column
+        if not abs(column("site", "energy_residual_pu")[0]) <= AUDIT_PU:
+            return "see the site channels of this step"
+        if not column("site", "heat_residual_pu")[0] <= AUDIT_PU:
+            return self._named({table: np.abs(column(table, "off_w")) for table in ("store", "row", "loop")})
+        beyond = np.abs(column("store", "soc") - 0.5) - 0.5
+        return self._named({"store": beyond}) if not (beyond <= AUDIT_PU).all() else "the jobs"
+
+    def _named(self, sizes: dict[str, npt.NDArray[np.float64]]) -> str:
+        """The asset of the largest of ``sizes``, given by table; what is not a number counts as the largest."""
+        found = [(float(values.max()), table, int(values.argmax())) for table, values in sizes.items() if len(values)]
+        _, table, index = max(found, key=lambda each: (np.isnan(each[0]), each[0]))
+        owners = {
+            (place.table, place.index): asset.name
+            for asset in reversed(self.plan.assets.values()) for place in asset.places.get("in_service", ())
+        }  # fmt: skip
+        return owners.get((table, index), f"{table} {index}")
 
     # ------------------------------------------------------------------ snapshot
 

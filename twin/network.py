@@ -30,15 +30,18 @@ from twin._network_data import (
     read_graph,
     transformer_impedance,
 )
+from twin._pandapower import net_graph, read_net
 from twin._series import Extremes, SolutionSeries, extremes_of
+from twin._short_circuit import three_winding
 from twin.errors import Problem, SiteError
+from twin.short_circuit import ShortCircuit, short_circuit
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "Extremes", "Island", "Network", "Solution", "SolutionSeries", "Status", "branch_admittance", "line_impedance",
-    "transformer_impedance",
+    "Extremes", "Island", "Network", "ShortCircuit", "Solution", "SolutionSeries", "Status", "branch_admittance",
+    "line_impedance", "three_winding", "transformer_impedance",
 ]  # fmt: skip
 
 LEAST_ROWS = 64
@@ -164,6 +167,16 @@ class Network:
         ``q_limits`` honours the generators' reactive limits, which MATPOWER itself does only on request.
         """
         return cls(case_graph(read_case(Path(path)), q_limits=q_limits))
+
+    @classmethod
+    def from_pandapower(cls, path: str | PathLike[str], *, q_limits: bool = False) -> Network:
+        """Read a file that ``pandapower.to_json`` wrote, without pandapower.
+
+        Nodes are the indices of the buses, edges are named by table and index, "line 3"; names stay as ``label``. Raise
+        SiteError with table, row, column and value of everything that cannot be honoured. ``q_limits`` honours the
+        generators' reactive limits, which pandapower itself does only on request.
+        """
+        return cls(net_graph(*read_net(Path(path)), q_limits=q_limits))
 
     # ---- solving
 
@@ -482,6 +495,20 @@ class Network:
             return self._grid.arrays["vm"].copy() if status == Status.OK else None
 
         return collapse.margin(solve, self.buses, -float(way[0].sum()) * self.base_mva)
+
+    # ---- short circuit
+
+    def short_circuit(self, bus: Any = None, *, method: str = "c", lv_tolerance_percent: float = 10.0) -> Any:
+        """Largest three-phase short circuit at a node after IEC 60909-0:2016, at the present switches.
+
+        One node gives a ShortCircuit; a list of nodes, or None for all but star points, a DataFrame with its fields in
+        one row per node, without what branches and sources bring. ``method`` is that of
+        the peak: "c" (20 Hz), "b" (factor 1.15). ``lv_tolerance_percent``, 6 or 10, gives c of nodes up to 1 kV. Raise
+        SiteError with everything that is missing, SolveError where impedances cancel.
+        """
+        return short_circuit(
+            self._data, self._graph, self._closed, bus, method=method, lv_tolerance_percent=lv_tolerance_percent
+        )
 
     # ---- looking
 

@@ -63,7 +63,8 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "bus": _index(), "profile": _index(), "dc_peak_w": _param(), "ac_rated_w": _param(), "pdc0_w": _param(),
         "loss_0": _param(), "loss_1": _param(), "loss_2": _param(),
         "derate_from_c": _param(45.0), "derate_per_k": _param(0.01),
-        "qv_dead_pu": _param(0.02), "qv_slope": _param(6.0), "s_rated_va": _param(),
+        "qv_dead_pu": _param(0.02), "qv_slope": _param(6.0), "qv_lag_s": _param(2.17), "qv_gain": _param(1.5),
+        "s_rated_va": _param(),
         "commissioned": _set(1.0), "in_service": _set(1.0), "derate": _set(1.0), "limit_share": _set(1.0),
         "soiling_share": _set(0.0), "stowed": _set(0.0), "tripped": _set(0.0),
         "q_var": _state(),
@@ -114,11 +115,11 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "bbu_full_j": _param(), "bbu_charge_w": _param(),
         "commissioned": _set(1.0), "pump_share": _set(1.0), "pump_ua_share": _set(1.0), "throttle": _set(1.0),
         "tripped": _set(0.0),
-        "die_c": _state(60.0), "tcs_c": _state(42.0), "valve": _state(0.6), "ge_w_k": _state(1.0), "bbu_j": _state(),
+        "die_c": _state(60.0), "tcs_c": _state(42.0), "bbu_j": _state(),
         "demand_w": _out(), "p_w": _out(), "run_w": _out(), "bbu_w": _out(), "heat_j": _out(), "air_w": _out(),
         "fed": _out(), "supply_c": _out(), "unserved_w": _out(),
         "share_a": _out(), "pump_draw_w": _out(), "pump_on": _out(), "board_w": _out(), "shed": _out(),
-        "jobs_w": _out(),
+        "jobs_w": _out(), "valve": _out(), "ge_w_k": _out(), "sink_w_k": _out(), "sink_c": _out(), "off_w": _out(),
     },
     # two nodes and a cooler: the facility water loop of a hall with its pumps, dry coolers and air side
     "loop": {
@@ -132,10 +133,12 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "pumps_in_service": _set(), "banks_in_service": _set(), "fouling_share": _set(0.0), "water": _set(1.0),
         "running": _set(1.0), "commissioned": _set(1.0),
         "supply_c": _state(34.0), "return_c": _state(42.0), "air_c": _state(26.0), "fan": _state(0.5),
-        "banks_on": _state(), "stage_s": _state(), "flow": _state(0.6), "ups_j": _state(), "power_w": _state(),
+        "banks_on": _state(), "stage_s": _state(), "wet": _state(), "flow": _state(0.6), "flow_set": _state(0.6),
+        "ups_j": _state(), "power_w": _state(),
         "heat_in_w": _out(), "heat_out_w": _out(), "fans_w": _out(), "pumps_w": _out(), "air_w": _out(),
         "water_kg_s": _out(), "fed": _out(), "alive": _out(), "it_w": _out(), "supply_tcs_max_c": _state(40.0),
         "die_max_c": _out(), "drawn_w": _out(), "ups_w": _out(), "cdu_w": _out(), "air_el_w": _out(),
+        "leak_w": _out(), "off_w": _out(),
     },
     # plain load
     "aux": {"bus": _index(), "demand_w": _param(), "in_service": _set(1.0), "p_w": _out()},
@@ -169,7 +172,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
             "battery_discharge", "genset", "it", "cooling", "auxiliary", "losses", "unserved", "mismatch", "water_kg",
             "steps", "fine_steps", "windows", "seconds", "throughput", "energy_drift", "worst_energy_pu",
             "worst_heat_pu", "solves", "iterations", "worst_mismatch_pu", "guards", "rows_up_s", "rows_s",
-            "heat_throughput", "heat_drift",
+            "heat_water", "heat_air", "heat_walls",
         )
     },
     # results of the power flow, in the order of Plan.bus_list and Plan.branches

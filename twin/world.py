@@ -143,7 +143,8 @@ class World(Verbs):
         """What an audit found: the law, the size, the place to look."""
         energy = float(self.arena.column("site", "energy_residual_pu")[0])
         heat = float(self.arena.column("site", "heat_residual_pu")[0])
-        law = "energy" if abs(energy) > 1e-9 else "heat" if heat > 1e-9 else "charge of a store or the count of GPUs"
+        kept = "charge of a store or the count of GPUs"
+        law = "energy" if not abs(energy) <= 1e-9 else kept if heat <= 1e-9 else "heat"  # NaN is off as well
         return (
             f"{law} is not conserved at {self.scenario.timestamp(at_ms)}: energy {energy:.2e} pu, heat {heat:.2e} pu, "
             f"limit 1e-09; largest: {self.engine.worst_asset()}"

@@ -149,3 +149,21 @@ def test_the_chiller_holds_its_band_and_draws_by_its_coefficient():
     chilled = tiny["store", "chilled_w"][0]
     if chilled > 0.0:
         assert tiny["store", "aux_now_w"][0] == pytest.approx(1500.0 + 1500.0 + chilled / 3.2, rel=1e-6)
+
+
+@pytest.mark.parametrize(("outside_c", "cop"), [(20.0, 3.2), (35.0, 3.2), (40.0, 2.88), (45.0, 2.56)])
+def test_a_chiller_takes_3_2_times_its_power_up_to_35_degrees_and_two_percent_less_per_kelvin_above(outside_c, cop):
+    tiny = Tiny()
+    tiny.weather(temp_c=outside_c, wet_bulb_c=outside_c - 10.0)
+    tiny["store", "cell_c"][:], tiny["store", "cool_c"][:] = 30.0, 25.0
+    tiny.step(60.0)
+    other_w = tiny["store", "aux_w"] + tiny["store", "pump_w"] + tiny["store", "standby_w"]
+    assert tiny["store", "chilled_w"] == pytest.approx(70e3, rel=1e-4)
+    assert tiny["store", "aux_now_w"] - other_w == pytest.approx(70e3 / cop, rel=1e-4)
+
+
+def test_a_cold_coolant_gives_the_chiller_less_to_do():
+    tiny = Tiny()
+    tiny["store", "cell_c"][:], tiny["store", "cool_c"][:] = 30.0, 14.0
+    tiny.step(0.001)
+    assert tiny["store", "chilled_w"] == pytest.approx(0.4 * 70e3, rel=1e-4)  # from nothing at 12 °C to all at 17 °C

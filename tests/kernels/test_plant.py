@@ -166,6 +166,29 @@ def test_energy_that_appears_from_nowhere_ends_the_run():
     tiny["row", "c_die_j_k"][3] *= 1.001  # a capacity that changes inside a step cannot be: its reciprocal stays
     _, why = tiny.plant.advance(120_000, True)
     assert why == AUDIT_FAILED
+    assert tiny.engine.worst_asset() == "hall.r04"
+
+
+def test_of_two_rows_that_are_off_the_worse_is_named():
+    tiny = Tiny()
+    tiny.step(60.0)
+    tiny["row", "c_die_j_k"][3] *= 1.001
+    tiny["row", "c_die_j_k"][20] *= 1.01
+    tiny.plant.advance(120_000, True)
+    assert tiny.engine.worst_asset() == "hall.r21"
+
+
+@pytest.mark.parametrize(
+    ("place", "index", "name"),
+    [(("store", "cell_c"), 11, "bess.c12"), (("row", "tcs_c"), 0, "hall.r01"), (("loop", "return_c"), 0, "cooling")],
+)
+def test_a_temperature_that_is_not_a_number_ends_the_run_and_its_asset_is_named(place, index, name):
+    tiny = Tiny()
+    tiny.step(60.0)
+    tiny[place][index] = np.nan
+    _, why = tiny.plant.advance(120_000, True)
+    assert why == AUDIT_FAILED
+    assert tiny.engine.worst_asset() == name
 
 
 def test_a_store_beyond_full_ends_the_run():
@@ -174,6 +197,7 @@ def test_a_store_beyond_full_ends_the_run():
     _, why = tiny.plant.advance(60_000, True)
     assert why == AUDIT_FAILED
     assert tiny.plant.failed_at == 5
+    assert tiny.engine.worst_asset() == "bess.c06"
 
 
 # ---------------------------------------------------------------------- stops and records
@@ -267,16 +291,18 @@ def base():
 
 @pytest.mark.parametrize("row", [0, 9, 397, 799])
 def test_each_row_has_its_own_guard(base, row):
-    engine = base.engine
+    engine, name = base.engine, base.engine.plan.row_names[row]
     engine.arena.column("row", "die_c")[row] = 130.0
-    _, why = engine.plant.advance(60_000, False)
-    assert why == GUARD
+    engine.arena.column("row", "pump_share")[row] = 0.0  # nothing takes the heat away
+    assert engine.plant.advance(60_000, False)[1] == GUARD
     fired = [engine.plan.guards[i] for i in engine.plant.fired_now[: engine.plant.n_fired]]
-    assert [guard.name for guard in fired if guard.place.table == "row"] == [f"{engine.plan.row_names[row]}.warm"]
-    engine.arena.column("row", "die_c")[row] = 130.0
-    engine.plant.advance(120_000, False)  # still warm, and told already
-    again = [engine.plan.guards[i].name for i in engine.plant.fired_now[: engine.plant.n_fired]]
-    assert f"{engine.plan.row_names[row]}.warm" not in again
+    assert [guard.name for guard in fired if guard.place.table == "row"] == [f"{name}.trip"]
+    told = set()
+    while engine.plant.advance(180_000, False)[1] == GUARD:
+        told |= {engine.plan.guards[i].name for i in engine.plant.fired_now[: engine.plant.n_fired]}
+    assert {one for one in told if ".r" in one} >= {f"{name}.throttle"}
+    assert f"{name}.trip" not in told  # told once
+    assert all(one.startswith(name) for one in told if ".r" in one)
 
 
 @pytest.mark.parametrize(("table", "column"), [("row", "die_c"), ("loop", "return_c"), ("store", "cell_c")])

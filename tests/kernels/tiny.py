@@ -48,8 +48,8 @@ design_mw = 35
 
 
 @cache
-def _built() -> tuple[twin.Scenario, twin.Site]:
-    scenario = twin.Scenario.parse(SITE, base_dir=Path(__file__).parent)
+def _built(text: str) -> tuple[twin.Scenario, twin.Site]:
+    scenario = twin.Scenario.parse(text, base_dir=Path(__file__).parent)
     site = twin.build(scenario)
     site.plan.guards.clear()  # a step is one step, whatever it comes to
     return scenario, site
@@ -58,8 +58,8 @@ def _built() -> tuple[twin.Scenario, twin.Site]:
 class Tiny:
     """A plant with its columns at hand; ``tiny["row", "die_c"]`` is the live column."""
 
-    def __init__(self) -> None:
-        self.engine = Engine(*_built(), cache_dir())
+    def __init__(self, text: str = SITE) -> None:
+        self.engine = Engine(*_built(text), cache_dir())
         self.plant = self.engine.plant
         self["rule", "charge_share"][:] = self["rule", "discharge_share"][:] = 0.0  # stores rest
         self.weather(temp_c=25.0, wet_bulb_c=15.0)

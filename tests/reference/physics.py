@@ -19,12 +19,12 @@ def linear(a: np.ndarray, forcing: np.ndarray, start: np.ndarray, h_s: float) ->
     return end[:n], end[n : 2 * n]
 
 
-def row_system(row: dict, fws_c: float) -> tuple[np.ndarray, np.ndarray]:
+def row_system(row: dict) -> tuple[np.ndarray, np.ndarray]:
     """Matrix and forcing of a row's dies and coolant, K/s."""
     g = row["g_die_w_k"] * (0.01 + 0.99 * row["pump_on"])
-    ge, c1, c2 = row["ge_w_k"], row["c_die_j_k"], row["c_tcs_j_k"]
-    a = np.array([[-g / c1, g / c1], [g / c2, -(g + ge) / c2]])
-    return a, np.array([row["run_w"] * row["liquid_share"] / c1, ge * fws_c / c2])
+    sink, c1, c2 = row["sink_w_k"], row["c_die_j_k"], row["c_tcs_j_k"]
+    a = np.array([[-g / c1, g / c1], [g / c2, -(g + sink) / c2]])
+    return a, np.array([row["run_w"] * row["liquid_share"] / c1, sink * row["sink_c"] / c2])
 
 
 def store_system(store: dict, ambient_c: float) -> tuple[np.ndarray, np.ndarray]:
@@ -43,11 +43,11 @@ def counter_flow(ua: float, hot_w_k: float, cold_w_k: float) -> float:
     return low * (1.0 - x) / (1.0 - ratio * x)
 
 
-def exchanger(row: dict, flow: float) -> float:
-    """Conductance from the loop's mean coolant to the facility water's inlet, W/K."""
+def exchanger(row: dict, share: float) -> float:
+    """Conductance from the loop's mean coolant to the inlet of a ``share`` of the facility water's design flow, W/K."""
     hot = row["tcs_w_k"] * row["pump_share"]
-    films = (row["valve"] * flow) ** -0.8 + row["pump_ua_share"] ** -1.0
-    ex = counter_flow(2.0 * row["ua_w_k"] / films, hot, row["fws_w_k"] * row["valve"] * flow)
+    films = share**-0.8 + row["pump_ua_share"] ** -1.0
+    ex = counter_flow(2.0 * row["ua_w_k"] / films, hot, row["fws_w_k"] * share)
     return 1.0 / (1.0 / ex - 0.5 / hot)
 
 

@@ -245,6 +245,13 @@ def test_without_facility_water_flow_a_hall_stops_in_less_than_a_minute():
     assert 8.0 <= seconds(results, "stop", "0d 15:00", "hall-05") <= 60.0
 
 
+def test_rows_that_stopped_without_facility_water_wait_until_it_flows():
+    # idle rows cool down on natural circulation alone within half an hour; loaded they would stop again at once
+    results = played(entry("0d 15:00", "fail", "cooling-05", duration="45min"), "0d 16:00")
+    assert 45 * 60.0 <= seconds(results, "restart", "0d 15:00", "hall-05") <= 50 * 60.0
+    assert (results.events[results.events.kind == "stop"].time < local("0d 15:02")).all()
+
+
 def test_without_dry_coolers_the_water_in_the_loop_lasts_for_minutes():
     # 0.024 K/s, 10 K in 7 min (docs/physics.md)
     banks = "".join(entry("0d 15:00", "fail", f"cooling-05.bank-{k:02}") for k in range(1, 17))

@@ -152,3 +152,16 @@ def test_an_unsound_tap_changer_says_what_is_wrong():
     g = station()
     del g.edges["hv", "lv"]["from"]
     assert problems(g) == ["edges['T1'].from: missing: name the tap side, both ends have the same vn_kv"]
+
+
+def test_positions_count_from_the_ratio_of_the_rated_voltages():
+    plate = {"sn_mva": 100.0, "vk_percent": 12.0, "vn_from_kv": 115.5}
+    g = station(-30.0, -10.0)
+    g.nodes["hv"].update(vn_kv=110.0, vm_pu=1.05)
+    g.nodes["lv"]["vn_kv"] = 10.0
+    g.edges["hv", "lv"].update(plate)
+    del g.edges["hv", "lv"]["x_pu"], g.edges["hv", "lv"]["r_pu"]
+    assert Network(g).solve(taps=False).taps[0] == 1.0
+    sol = Network(g).solve()
+    assert sol.taps[0] == pytest.approx(0.975, abs=1e-12)
+    assert sol.vm_pu[1] == pytest.approx(Network(fixed(g, {"T1": 0.975})).solve().vm_pu[1], abs=1e-9)

@@ -26,6 +26,8 @@ UPS_EFFICIENCY = {0.25: 0.950, 0.5: 0.965, 0.75: 0.967, 1.0: 0.965}
 """Double-conversion UPS, efficiency by load fraction (from memory)."""
 RESTART_MS = 5 * MS_PER_MIN
 RESTART_BATCH = 8
+RESTART_FLOW = 0.2
+"""Share of the facility water that must flow: idle rows cool down on natural circulation, loaded ones do not."""
 HOLD_MS = 5 * MS_PER_MIN
 
 
@@ -159,7 +161,7 @@ class RackHall(Component, kind="rack_hall"):
             ua_w_k=self.ua_kw_k * 1e3 * racks / 9, cdu_pump_w=self.cdu_pump_kw * 1e3 * racks / 9,
             tcs_set_c=self.tcs_set_c, tcs_above_fws_k=self.tcs_above_fws_k,
             bbu_full_j=self.bbu_s * racks * self.rack_max_kw * 1e3, bbu_charge_w=racks * self.bbu_charge_kw * 1e3,
-            bbu_j=self.bbu_s * racks * self.rack_max_kw * 1e3, ge_w_k=0.5 * flow_w_k,
+            bbu_j=self.bbu_s * racks * self.rack_max_kw * 1e3,
         )  # fmt: skip
         plan.racks += [index] * racks
         name = f"{self.name}.r{number:02}"
@@ -333,13 +335,14 @@ class RackHall(Component, kind="rack_hall"):
         me.data["tries"] = max(me.data["tries"] - 1, 0)
 
     def _restart(self, world: World, me: Actor) -> None:
-        """Bring stopped rows back a few at a time, once they have supply and cool coolant."""
+        """Bring stopped rows back a few at a time, once they have supply, cool coolant and facility water."""
         fed, die = world.arena.column("row", "fed"), world.arena.column("row", "die_c")
         supply = world.arena.column("row", "supply_c")
+        flow = world.arena.column("loop", "flow")[list(world.plan.halls).index(self.name)]
         ready = [
             int(row) for row in me.data["stopped"]
             if fed[int(row)] > 0.5 and die[int(row)] < 70.0 and supply[int(row)] < self.alarm_supply_c - 1.0
-            and world.row_supply(int(row))
+            and flow > RESTART_FLOW and world.row_supply(int(row))
         ][:RESTART_BATCH]  # fmt: skip
         for row in ready:
             world.put(Place("row", "tripped", row), 0.0)
