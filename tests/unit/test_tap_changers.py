@@ -163,5 +163,5 @@ def test_positions_count_from_the_ratio_of_the_rated_voltages():
     del g.edges["hv", "lv"]["x_pu"], g.edges["hv", "lv"]["r_pu"]
     assert Network(g).solve(taps=False).taps[0] == 1.0
     sol = Network(g).solve()
-    assert sol.taps[0] == pytest.approx(0.975, abs=1e-12)
-    assert sol.vm_pu[1] == pytest.approx(Network(fixed(g, {"T1": 0.975})).solve().vm_pu[1], abs=1e-9)
+    assert sol.taps[0] == pytest.approx(0.9875, abs=1e-12)
+    assert sol.vm_pu[1] == pytest.approx(Network(fixed(g, {"T1": 0.9875})).solve().vm_pu[1], abs=1e-9)
