@@ -472,7 +472,7 @@ class Network:
 
         Without a direction every bus that draws active power grows in proportion; the others stay. λ to 1e-8.
         Tap changers stay at the graph's ``tap_ratio``; droop sources and volt-var curves answer.
-        Raise ValueError for a direction that moves no energised bus or only buses that slacks hold.
+        Raise ValueError for a direction that moves no energised bus or only buses that slacks hold, and for NaN.
         """
         p_pu, q_pu = (
             self._given(given, name, 1) / self.base_mva for given, name in ((p_mw, "p_mw"), (q_mvar, "q_mvar"))
@@ -483,6 +483,8 @@ class Network:
         else:
             given = [self._given(part, f"direction[{k}]", 1) for k, part in enumerate(direction)]
             way = (given[0] / self.base_mva, given[1] / self.base_mva)
+        if not all(np.isfinite(values).all() for values in (p_pu, q_pu, *way)):
+            raise ValueError("an injection or the direction is not finite")
         self._ready()
         if not (self._grid.arrays["alive"].astype(bool) & ((way[0] != 0.0) | (way[1] != 0.0))).any():
             raise ValueError("the direction moves no energised bus: there is no nose to find")

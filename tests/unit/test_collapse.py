@@ -89,6 +89,8 @@ def test_a_direction_grows_what_it_names_and_leaves_the_rest():
         net.collapse_margin(direction=(np.zeros(3), np.zeros(3)))
     with pytest.raises(ValueError, match="slacks hold every bus"):
         net.collapse_margin(direction=([-1.0, 0.0, 0.0], np.zeros(3)))
+    with pytest.raises(ValueError, match="not finite"):
+        net.collapse_margin(p_mw=[0.0, math.nan, 0.0])
 
 
 @pytest.mark.needs_data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 
 import numpy as np
@@ -10,6 +11,7 @@ import scipy.optimize
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.kernels.test_network import grid, inject
 from tests.reference import networks, powerflow
 from tests.unit.test_network_graph import line_graph, problems
 from twin.network import Network, Status
@@ -120,6 +122,23 @@ def test_many_steps_honour_curves_and_the_nose_moves_out_with_support():
         assert many.vm_pu[k] == pytest.approx(net.solve(p[k], np.zeros(2), tol=1e-11).vm_pu, abs=1e-10)
     bare = line_graph(r_pu=0.05, x_pu=0.2)
     assert net.collapse_margin().load_factor > Network(bare).collapse_margin().load_factor
+
+
+def test_every_instruction_set_gives_the_same_bits():
+    states = []
+    for isa in ("baseline", "x86_64_v3"):
+        try:
+            module = importlib.import_module(f"twin._core.{isa}.network")
+        except ImportError:
+            continue
+        edges = [(0, 1, 0.01, 0.1), (1, 2, 0.02, 0.1), (2, 3, 0.01, 0.2), (3, 1, 0.05, 0.1)]
+        curves = {2: [(0.95, 0.2), (1.0, -0.1)], 3: [(0.9, 0.4), (0.98, 0.0), (1.02, -0.3)]}
+        net = grid(edges, 4, module, q_curves=curves)
+        for share in (1.0, 1.7):
+            inject(net, [0.0, -0.3 * share, -0.4 * share, -0.2])
+            assert net.power_flow() == Status.OK
+        states.append(net.arrays["state"].tobytes() + net.arrays["q_bus"].tobytes())
+    assert len(set(states)) == 1
 
 
 @pytest.mark.parametrize(
