@@ -185,7 +185,9 @@ cdef class Grid:
     cdef int continuation(self, i32 island, double tol, int max_iter) noexcept nogil
     cdef void move(self, i32 island, f64 share) noexcept nogil
     cdef f64 limit(self, i32 k, f64 mode) noexcept nogil
+    cdef void load_at_set_point(self, i32 k, double scale) noexcept nogil
     cdef f64 zip_factor(self, i32 bus) noexcept nogil
+    cdef f64 zip_share(self, i32 bus, f64 v) noexcept nogil
     cdef f64 curve_q(self, i32 bus) noexcept nogil
     cdef void add_curves(self) noexcept nogil
     cdef void load_zip(self, i32 k, double scale) noexcept nogil

@@ -1227,6 +1227,8 @@ cdef class Grid:
             if bus >= 0 and c.mode[k] == 0.0:
                 s.v_set2[k] = self.v_set[bus] * self.v_set[bus]
                 s.role[k] = REGULATED
+                if self.has_zip:
+                    self.load_at_set_point(k, scale)
             elif self.has_zip:
                 self.load_zip(k, scale)
 
@@ -1240,9 +1242,24 @@ cdef class Grid:
                 total += self.q_max[c.member[x]] if mode > 0.0 else self.q_min[c.member[x]]
         return total
 
+    cdef void load_at_set_point(self, i32 k, double scale) noexcept nogil:
+        """Injections of a regulated node: what its ZIP loads and curves make of the voltage it is held at."""
+        cdef Compiled* c = self.c
+        cdef f64 v = self.v_set[c.governor[k]], p = 0.0, q = 0.0, slope
+        cdef i32 x
+        for x in range(c.first_member[k], c.first_member[k + 1]):
+            p += self.p_pu[c.member[x]] * self.zip_share(c.member[x], v)
+            q += self.q_pu[c.member[x]] * self.zip_share(c.member[x], v)
+        if self.has_curve:
+            q += curve_power(c.s.curve_ptr, c.s.curve, k, v, &slope)
+        c.s.p[k], c.s.q[k] = scale * p, scale * q
+
     cdef f64 zip_factor(self, i32 bus) noexcept nogil:
         """Actual over nominal injection of a bus at its present voltage ``vm``."""
-        cdef f64 v = self.vm[bus]
+        return self.zip_share(bus, self.vm[bus])
+
+    cdef f64 zip_share(self, i32 bus, f64 v) noexcept nogil:
+        """The same at another voltage."""
         return 1.0 + self.i_share[bus] * (v - 1.0) + self.z_share[bus] * (v * v - 1.0)
 
     cdef f64 curve_q(self, i32 bus) noexcept nogil:
@@ -1383,7 +1400,7 @@ cdef class Grid:
         cdef Compiled* c = self.c
         cdef System* s = &c.s
         cdef i32 first = c.first_node[island], end = c.first_node[island + 1], k, bus
-        cdef f64 source, excess, old, slope
+        cdef f64 source, excess, old
         cdef int moved = 0
         cdef bint limited = False
         for k in range(first, end):
@@ -1399,8 +1416,6 @@ cdef class Grid:
             old = c.mode[k]
             if old == 0.0:
                 source = s.f[k] * s.current[2 * k] - s.e[k] * s.current[2 * k + 1] - s.q[k]
-                if self.has_curve:
-                    source -= curve_power(s.curve_ptr, s.curve, k, self.v_set[bus], &slope)
                 if source > self.limit(k, 1.0) + tol:
                     c.mode[k] = 1.0
                 elif source < self.limit(k, -1.0) - tol:
