@@ -17,6 +17,27 @@ from libc.string cimport memset
 
 from .types cimport abs_, f64, i8, i32, max_, sqrt_
 
+cdef extern from *:
+    """
+    #include <stdint.h>
+
+    #if defined(__GNUC__)
+    __attribute__((noinline, cold))            /* inlined it would take registers from nodes without a curve */
+    #endif
+    static double twin_curve_power(const int32_t *ptr, const double *curve, int32_t k, double v, double *slope) {
+      int32_t x = ptr[k], last = ptr[k + 1] - 1;
+      *slope = 0.0;
+      if (x > last) return 0.0;
+      if (v < curve[2 * x]) return curve[2 * x + 1];
+      while (x < last && v >= curve[2 * x + 2]) x++;
+      if (x == last) return curve[2 * x + 1];
+      *slope = (curve[2 * x + 3] - curve[2 * x + 1]) / (curve[2 * x + 2] - curve[2 * x]);
+      return curve[2 * x + 1] + *slope * (v - curve[2 * x]);
+    }
+    """
+    # Reactive power of curve ``k`` at a voltage, straight between its points and level beyond them, and its slope.
+    f64 curve_power "twin_curve_power"(const i32* ptr, const f64* curve, i32 k, f64 v, f64* slope) noexcept nogil
+
 cdef enum Role:
     IDLE = 0        # nothing injected: the row is linear
     CONSTANT = 1    # constant power
@@ -59,6 +80,9 @@ cdef struct System:
     f64* current         # [2 n_node] Y V + i0, kept where regulated nodes need it
     f64* step            # [2 n_node] V' - V
     i8* role             # [n_node] Role
+    const i32* curve_ptr # [n_node + 1] points of a node's volt-var curve, of role ZIP only; NULL where no node has one
+    const f64* curve     # [2 n_point] |V|, rising, and the reactive power injected there
+    f64 curve_scale      # factor on that power; 1 but in a continuation
 
 cdef struct Injection:
     f64 i_re    # I(V)
@@ -69,18 +93,39 @@ cdef struct Injection:
     f64 c_im
 
 
+cdef inline f64 knot_crossed(const f64* curve, i32 first, i32 last, f64 v, f64 to) noexcept nogil:
+    """First point of a curve on the way from one voltage to another, beyond by 1e-9; 0 where there is none."""
+    cdef i32 x
+    if to > v:
+        for x in range(first, last + 1):
+            if v < curve[2 * x] <= to:
+                return curve[2 * x] * (1.0 + 1e-9)
+    else:
+        for x in range(last, first - 1, -1):
+            if to < curve[2 * x] <= v:
+                return curve[2 * x] * (1.0 - 1e-9)
+    return 0.0
+
+
 cdef inline void inject(const System* s, i32 k, f64 e, f64 f, Injection* out) noexcept nogil:
-    """Injected current of a node and its derivatives at voltage e + jf, for a mixture of constant P, I and Z."""
+    """Injected current of a node and its derivatives at voltage e + jf: constant P, I and Z and a volt-var curve."""
     cdef f64 w = 1.0 / (e * e + f * f), v = sqrt_(w)           # 1/|V|^2, 1/|V|
     cdef const f64* zip_ = s.zip + 4 * k
     # I = conj(S) V h with h = w, v and 1; h + |V|^2 h' = 0, v/2 and 1; -h' |V|^2 = w, v/2 and 0
     cdef f64 p = s.p[k] * w + zip_[0] * v + zip_[2], q = s.q[k] * w + zip_[1] * v + zip_[3]
     cdef f64 pc = s.p[k] * w + 0.5 * zip_[0] * v, qc = s.q[k] * w + 0.5 * zip_[1] * v
     cdef f64 e2 = (e * e - f * f) * w, f2 = 2.0 * e * f * w    # V^2 / |V|^2
+    cdef f64 power, slope = 0.0
+    if s.curve_ptr != NULL:
+        # S = jQ(|V|): h = w Q, h + |V|^2 h' = v Q'/2, -h' |V|^2 = w Q - v Q'/2
+        power = s.curve_scale * curve_power(s.curve_ptr, s.curve, k, 1.0 / v, &slope)
+        slope *= 0.5 * s.curve_scale * v
+        q += power * w
+        qc += power * w - slope
     out.i_re = p * e + q * f
     out.i_im = p * f - q * e
     out.a_re = 0.5 * zip_[0] * v + zip_[2]
-    out.a_im = -(0.5 * zip_[1] * v + zip_[3])
+    out.a_im = -(0.5 * zip_[1] * v + zip_[3] + slope)
     out.c_re = pc * e2 + qc * f2
     out.c_im = pc * f2 - qc * e2
 

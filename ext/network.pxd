@@ -55,19 +55,29 @@ cdef struct Compiled:
     i32* coupler         # closed couplers of energised islands
 
 
+cdef struct Block:
+    # Head of a piece of a plan's memory; 64 bytes, so that what follows is aligned as well as malloc can.
+    Block* below
+    size_t used
+    size_t room
+    size_t unused[5]
+
+
 cdef class Grid
 
 
 @cython.final
 cdef class Plan:
     cdef Compiled c
-    cdef list kept           # the arrays that c points into
+    cdef list kept           # arrays that c points into
+    cdef Block* memory       # and the rest of them, see take
     cdef f64 signature       # names the switch state; a double so that it can stand in Grid.state
 
     cdef i32* own_i32(self, i32[::1] array)
-    cdef i32* new_i32(self, Py_ssize_t n)
-    cdef f64* new_f64(self, Py_ssize_t n)
-    cdef i8* new_i8(self, Py_ssize_t n)
+    cdef void* take(self, size_t size) except NULL
+    cdef i32* new_i32(self, Py_ssize_t n) except NULL
+    cdef f64* new_f64(self, Py_ssize_t n) except NULL
+    cdef i8* new_i8(self, Py_ssize_t n) except NULL
     cdef find_islands(self, Grid grid, i32[::1] group)
     cdef find_holders(self, Grid grid, i32[::1] group)
     cdef list_buses(self, Grid grid, i32[::1] group)
@@ -77,7 +87,9 @@ cdef class Plan:
     cdef mark_simple(self)
     cdef place_packs(self)
     cdef allocate(self)
+    cdef combine_curves(self, Grid grid)
     cdef order_ties(self, Grid grid, i32[::1] group)
+    cdef place_ties(self, Grid grid, i32[::1] group)
     cdef factor_ties(self, Grid grid)
 
 
@@ -103,6 +115,8 @@ cdef class Grid:
     cdef f64* q_max
     cdef f64* z_share            # [n_bus] share of p_pu, q_pu that goes with |V|^2, and with |V|; the rest is constant
     cdef f64* i_share
+    cdef i32* curve_ptr          # [n_bus + 1] points of each bus's volt-var curve
+    cdef f64* curve              # [2 n_point] |V| and the reactive power injected there, beside q_pu
     # ---- in
     cdef double* p_pu            # [n_bus] injection
     cdef double* q_pu
@@ -142,12 +156,14 @@ cdef class Grid:
     cdef readonly dict arrays    # name of a pointer above -> numpy view of it
     cdef f64* out_p              # [n_bus] what leaves a bus through branches and shunt
     cdef f64* out_q
-    cdef bint has_zip, dirty
+    cdef readonly bint has_zip, has_curve  # curves are of role ZIP: has_zip is true with them
+    cdef bint dirty
     cdef i64 version
     cdef dict plans
     cdef Plan plan
     cdef Compiled* c
 
+    cdef place_curves(self, q_curves)
     cdef allocate(self)
     cdef f64* own_f64(self, str name, f64[::1] array)
     cdef f64* new_f64(self, str name, Py_ssize_t n)
@@ -163,11 +179,17 @@ cdef class Grid:
     cdef int solve_island(self, i32 island, double tol, int max_iter, bint cold) noexcept nogil
     cdef int robust(self, i32 island, double tol, int max_iter, int start) noexcept nogil
     cdef int newton(self, i32 island, double tol, int max_iter) noexcept nogil
+    cdef int by_segments(self, i32 island, double tol) noexcept nogil
+    cdef f64 to_next_knot(self, i32 island) noexcept nogil
     cdef int damped(self, i32 island, double tol, int max_iter) noexcept nogil
     cdef int continuation(self, i32 island, double tol, int max_iter) noexcept nogil
     cdef void move(self, i32 island, f64 share) noexcept nogil
     cdef f64 limit(self, i32 k, f64 mode) noexcept nogil
+    cdef void load_at_set_point(self, i32 k, double scale) noexcept nogil
     cdef f64 zip_factor(self, i32 bus) noexcept nogil
+    cdef f64 zip_share(self, i32 bus, f64 v) noexcept nogil
+    cdef f64 curve_q(self, i32 bus) noexcept nogil
+    cdef void add_curves(self) noexcept nogil
     cdef void load_zip(self, i32 k, double scale) noexcept nogil
     cdef void add_end(self, i32 own, i32 other, i32 other_bus, i32 entry, const f64* y_own,
                       const f64* y_mutual) noexcept nogil

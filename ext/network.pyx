@@ -5,6 +5,7 @@ Method and layout: docs/powerflow.md. The arithmetic of a step is in elimination
 """
 
 cimport cython
+from cpython cimport array
 from libc.math cimport INFINITY
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
@@ -14,8 +15,9 @@ import math
 
 import numpy as np
 
-from .elimination cimport (CONSTANT, IDLE, REGULATED, ZIP, Node, System, backward, clear, currents, eliminate,
-                           factor_symmetric, forward, regulated_error, solve_symmetric, squared_mismatch)
+from .elimination cimport (CONSTANT, IDLE, REGULATED, ZIP, Node, System, backward, clear, currents, curve_power,
+                           eliminate, factor_symmetric, forward, knot_crossed, regulated_error, solve_symmetric,
+                           squared_mismatch)
 from .ordering cimport IntList, find_entry, find_root, insert, minimum_degree, unite
 from .packing cimport Forest, Root, find_packs, grow_forest, order_by_packs
 from .packs cimport PACK, Pack, packs_backward, packs_forward, refresh_packs
@@ -29,6 +31,7 @@ PLANS_KEPT = 32
 
 cdef enum:
     HEADER = 8
+    BLOCK = 48 * 1024      # bytes that a plan asks the system for at a time
 
 cdef enum Start:
     WARM = 0       # from Grid.state
@@ -38,8 +41,9 @@ cdef enum Start:
 # A loaded bus below half the voltage of its island's slack is past the nose: on a two-bus line the upper solution ends
 # between 0.5 (load angle = line angle) and higher values, never below 0.5 of the source voltage.
 cdef f64 LOW_ROOT = 0.5
-cdef f64 LAMBDA_STEP = 1e-6      # at the nose a continuation's step falls below this share of what it reached
+cdef f64 LAMBDA_STEP = 1e-8      # at the nose a continuation's step falls below this share of what it reached
 cdef int CONTINUATION_TRIES = 200
+cdef int SEGMENT_STEPS = 400     # from knot to knot of volt-var curves
 cdef int LIMIT_ROUNDS = 30       # of switching buses to and from their reactive limits
 cdef int RELEASES = 3            # times one bus may leave its limit again within a solve: stops cycling
 
@@ -83,9 +87,12 @@ cdef inline void turn(f64* e, f64* f, f64 length, f64 angle) noexcept nogil:
 
 # ---- compiling a switch state ------------------------------------------------------------------------------------
 
+cdef array.array _I32 = array.array("i")
+cdef array.array _I8 = array.array("b")
+
 cdef i32[::1] _i32(Py_ssize_t n):
     """A zeroed array of n, never empty so that it has an address."""
-    return np.zeros(max(n, 1), dtype=np.int32)
+    return array.clone(_I32, max(n, 1), zero=True)     # a numpy array takes twice the time
 
 
 @cython.final
@@ -118,9 +125,7 @@ cdef class Pattern:
                 raise MemoryError
         if n > 0 and minimum_degree(n, adjacent, &found[0]) != 0:
             raise MemoryError
-        # Parts are not connected with each other, so that sorting by part keeps every elimination valid.
-        self.order = np.ascontiguousarray(np.asarray(found)[np.argsort(np.asarray(part)[found[:n]], kind="stable")]
-                                          if n > 0 else found)
+        self.sort_by_part(n, found, part)
         self.packs_of_part = _i32(part.shape[0])
         if fixed is not None and n > 0:
             self.find_packs(n, part, fixed, adjacent)
@@ -130,11 +135,24 @@ cdef class Pattern:
         self.place_entries(n, adjacent)
         self.place_pairs(n)
 
+    cdef sort_by_part(self, i32 n, i32[::1] found, i32[::1] part):
+        """Parts one after the other: they are not connected, so that every elimination stays valid."""
+        cdef i32[::1] place = _i32(n + 1)
+        cdef i32 x
+        self.order = _i32(n)
+        for x in range(n):
+            place[part[x] + 1] += 1
+        for x in range(n):
+            place[x + 1] += place[x]
+        for x in range(n):
+            self.order[place[part[found[x]]]] = found[x]
+            place[part[found[x]]] += 1
+
     cdef find_packs(self, i32 n, i32[::1] part, i8[::1] fixed, IntList* adjacent):
         cdef Forest forest
         cdef i32[:, ::1] numbers = np.zeros((7, n + 1), dtype=np.int32)
         cdef i64[::1] shape = np.zeros(n, dtype=np.int64)
-        cdef i8[::1] plain = np.zeros(n, dtype=np.int8)
+        cdef i8[::1] plain = array.clone(_I8, n, zero=True)
         cdef u8[:, ::1] pools = np.zeros((2, n * sizeof(Root)), dtype=np.uint8)
         forest.parent, forest.height, forest.first_child = &numbers[0, 0], &numbers[1, 0], &numbers[2, 0]
         forest.child, forest.rank, forest.lane_of = &numbers[3, 0], &numbers[4, 0], &numbers[5, 0]
@@ -199,6 +217,7 @@ cdef class Plan:
         self.mark_simple()
         self.place_packs()
         self.allocate()
+        self.combine_curves(grid)
         self.order_ties(grid, group)
         self.factor_ties(grid)
 
@@ -206,18 +225,34 @@ cdef class Plan:
         self.kept.append(array)
         return &array[0]
 
-    cdef i32* new_i32(self, Py_ssize_t n):
-        return self.own_i32(_i32(n))
+    cdef void* take(self, size_t size) except NULL:
+        """Zeroed memory that lives as long as the plan, from blocks of ``BLOCK`` bytes: a plan asks fifty times."""
+        cdef Block* fresh
+        size = (size + 63) & ~(<size_t> 63)
+        if self.memory == NULL or self.memory.used + size > self.memory.room:
+            fresh = <Block*> calloc(1, sizeof(Block) + max(size, <size_t> BLOCK))
+            if fresh == NULL:
+                raise MemoryError
+            fresh.room, fresh.below = max(size, <size_t> BLOCK), self.memory
+            self.memory = fresh
+        self.memory.used += size
+        return <u8*> (self.memory + 1) + self.memory.used - size
 
-    cdef f64* new_f64(self, Py_ssize_t n):
-        cdef f64[::1] array = np.zeros(max(n, 1))
-        self.kept.append(array)
-        return &array[0]
+    def __dealloc__(self):
+        cdef Block* below
+        while self.memory != NULL:
+            below = self.memory.below
+            free(self.memory)
+            self.memory = below
 
-    cdef i8* new_i8(self, Py_ssize_t n):
-        cdef i8[::1] array = np.zeros(max(n, 1), dtype=np.int8)
-        self.kept.append(array)
-        return &array[0]
+    cdef i32* new_i32(self, Py_ssize_t n) except NULL:
+        return <i32*> self.take(max(n, 1) * sizeof(i32))
+
+    cdef f64* new_f64(self, Py_ssize_t n) except NULL:
+        return <f64*> self.take(max(n, 1) * sizeof(f64))
+
+    cdef i8* new_i8(self, Py_ssize_t n) except NULL:
+        return <i8*> self.take(max(n, 1))
 
     cdef find_islands(self, Grid grid, i32[::1] group):
         """Islands that a forming bus can hold, numbered by their lowest bus, and the slack of each."""
@@ -291,7 +326,7 @@ cdef class Plan:
         cdef Compiled* c = &self.c
         cdef i32[::1] number = _i32(grid.n_bus), part = _i32(grid.n_bus)
         cdef i32[::1] a = _i32(grid.n_branch), b = _i32(grid.n_branch)
-        cdef i8[::1] fixed = np.zeros(max(grid.n_bus, 1), dtype=np.int8)
+        cdef i8[::1] fixed = array.clone(_I8, max(grid.n_bus, 1), zero=True)
         cdef i32 k, f, t, n = 0, n_edge = 0
         for k in range(grid.n_bus):
             number[k] = -1
@@ -379,10 +414,8 @@ cdef class Plan:
         """Nodes with at most one entry that nothing changes: leaves of a tree and, one by one, the whole tree."""
         cdef Compiled* c = &self.c
         cdef i32 k, x
-        cdef i8[::1] varies = np.zeros(max(c.s.n_entry, 1), dtype=np.int8)
-        cdef u8[::1] memory = np.zeros(max(c.s.n_node, 1) * sizeof(Node), dtype=np.uint8)
-        self.kept.append(memory)
-        c.s.node = <Node*> &memory[0]
+        cdef i8[::1] varies = array.clone(_I8, max(c.s.n_entry, 1), zero=True)
+        c.s.node = <Node*> self.take(max(c.s.n_node, 1) * sizeof(Node))
         for x in range(c.s.pair_ptr[c.s.n_node]):
             varies[c.s.pair[x]] = 1
         for k in range(c.s.n_node):
@@ -402,10 +435,8 @@ cdef class Plan:
         """Position of each pack and what stands above it."""
         cdef Compiled* c = &self.c
         cdef i32 island, k, lane, at, n = c.first_pack[c.n_island]
-        cdef u8[::1] memory = np.zeros(max(n, 1) * sizeof(Pack), dtype=np.uint8)
         cdef i32[::1] pack_of = _i32(c.s.n_node + 1)
-        self.kept.append(memory)
-        c.pack = <Pack*> &memory[0]
+        c.pack = <Pack*> self.take(max(n, 1) * sizeof(Pack))
         for k in range(c.s.n_node):
             pack_of[k] = -1
         for island in range(c.n_island):
@@ -444,11 +475,43 @@ cdef class Plan:
         self.c.mode = self.new_f64(s.n_node)
         self.c.phasor = self.new_f64(2 * s.n_node)
 
+    cdef combine_curves(self, Grid grid):
+        """Volt-var curve of each node: the sum of its buses' curves, with the points of all of them."""
+        cdef Compiled* c = &self.c
+        cdef f64[::1] values
+        if not grid.has_curve:
+            return
+        ptr, points = np.zeros(c.s.n_node + 1, dtype=np.int32), []
+        of_bus, all_points = grid.arrays["curve_ptr"], grid.arrays["curve"].reshape(-1, 2)
+        for k in range(c.s.n_node):
+            curves = [all_points[of_bus[bus]:of_bus[bus + 1]] for bus in
+                      [c.member[x] for x in range(c.first_member[k], c.first_member[k + 1])]]
+            curves = [curve for curve in curves if len(curve)]
+            ptr[k + 1] = ptr[k]
+            if curves:
+                knots = np.unique(np.concatenate([curve[:, 0] for curve in curves]))
+                total = sum(np.interp(knots, curve[:, 0], curve[:, 1]) for curve in curves)
+                points.append(np.stack([knots, total], axis=1))
+                ptr[k + 1] += len(knots)
+        c.s.curve_ptr = self.own_i32(ptr)
+        values = np.concatenate(points).reshape(-1) if points else np.zeros(2)
+        self.kept.append(values)
+        c.s.curve = &values[0]
+        c.s.curve_scale = 1.0
+
     cdef order_ties(self, Grid grid, i32[::1] group):
         """Pattern of the couplers' Laplacian; the lowest bus of each merged group is its ground."""
         cdef Compiled* c = &self.c
+        c.tie_of_bus = self.new_i32(grid.n_bus)
+        if c.n_coupler == 0:
+            memset(c.tie_of_bus, 255, grid.n_bus * sizeof(i32))     # -1
+            return
+        self.place_ties(grid, group)
+
+    cdef place_ties(self, Grid grid, i32[::1] group):
+        cdef Compiled* c = &self.c
         cdef i32[::1] number = _i32(grid.n_bus), part = _i32(grid.n_bus)
-        cdef i32[::1] a = _i32(grid.n_branch), b = _i32(grid.n_branch)
+        cdef i32[::1] a = _i32(c.n_coupler), b = _i32(c.n_coupler)
         cdef i32 k, f, t, n = 0, n_edge = 0
         for k in range(grid.n_bus):
             number[k] = -1
@@ -468,7 +531,6 @@ cdef class Plan:
         c.tie_idx = self.own_i32(pattern.idx)
         c.tie_pair_ptr = self.own_i32(pattern.pair_ptr)
         c.tie_pair = self.own_i32(pattern.pair)
-        c.tie_of_bus = self.new_i32(grid.n_bus)
         for k in range(grid.n_bus):
             c.tie_of_bus[k] = pattern.position[number[k]] if number[k] >= 0 else -1
         c.tie_diagonal = self.new_f64(n)
@@ -513,12 +575,12 @@ def _array(name, values, n, dtype, default):
     """``values`` as a fresh contiguous array of shape (n,); ValueError names the argument that does not fit."""
     if values is None:
         return np.full(max(n, 1), default, dtype=dtype)
-    array = np.array(values, dtype=dtype)
-    if array.shape != (n,):
-        raise ValueError(f"{name} has shape {array.shape}, expected ({n},)")
-    if dtype in (np.float64, np.complex128) and np.isnan(array).any():
+    found = np.array(values, dtype=dtype)
+    if found.shape != (n,):
+        raise ValueError(f"{name} has shape {found.shape}, expected ({n},)")
+    if dtype in (np.float64, np.complex128) and np.isnan(found).any():
         raise ValueError(f"{name} holds NaN")
-    return array if n else np.full(1, default, dtype=dtype)
+    return found if n else np.full(1, default, dtype=dtype)
 
 
 @cython.final
@@ -530,13 +592,15 @@ cdef class Grid:
     branch's two-port admittances, ``is_coupler`` marks branches without impedance: closed, they merge their buses.
     ``forming_rank`` > 0 marks buses that can hold an island at ``forming_vm`` and ``forming_va`` (radians); the lowest
     rank of an island is its slack, the others inject what the caller says, unless ``hold_all`` holds every one.
+    ``q_curves`` maps a bus to its volt-var curve, (n_point, 2): |V|, rising, and the power injected beside q_pu.
     ``kind`` 1 regulates |V| to ``v_set`` with a source between ``q_min`` and ``q_max`` beside q_pu. ``z_share`` and
     ``i_share`` make part of p_pu, q_pu go with |V|^2 and |V|. Raise ValueError on shapes, indices or NaN.
     """
 
     def __init__(self, *, int n_bus, from_bus, to_bus, y_ff, y_ft, y_tf, y_tt, is_coupler=None, closed=None,
                  y_shunt=None, forming_rank=None, forming_vm=None, forming_va=None, rate_pu=None, double base_mva=100.0,
-                 kind=None, v_set=None, q_min=None, q_max=None, z_share=None, i_share=None, bint hold_all=False):
+                 kind=None, v_set=None, q_min=None, q_max=None, z_share=None, i_share=None, q_curves=None,
+                 bint hold_all=False):
         cdef int n_branch = len(from_bus)
         if n_bus < 1:
             raise ValueError("a grid needs at least one bus")
@@ -568,8 +632,23 @@ cdef class Grid:
         self.q_max = self.own_f64("q_max", _array("q_max", q_max, n_bus, np.float64, INFINITY))
         self.z_share = self.own_f64("z_share", _array("z_share", z_share, n_bus, np.float64, 0.0))
         self.i_share = self.own_f64("i_share", _array("i_share", i_share, n_bus, np.float64, 0.0))
-        self.has_zip = bool(self.arrays["z_share"].any() or self.arrays["i_share"].any())
+        self.place_curves(q_curves or {})
+        self.has_zip = self.has_curve or bool(self.arrays["z_share"].any() or self.arrays["i_share"].any())
         self.allocate()
+
+    cdef place_curves(self, q_curves):
+        """Volt-var curves of all buses, one after the other."""
+        ptr, points = np.zeros(self.n_bus + 1, dtype=np.int32), [np.zeros((0, 2))]
+        for bus in sorted(q_curves):
+            self.check(bus, self.n_bus, "bus")
+            curve = np.array(q_curves[bus], dtype=np.float64)
+            if curve.ndim != 2 or curve.shape[1] != 2 or not np.isfinite(curve).all() or (np.diff(curve[:, 0]) <= 0).any():
+                raise ValueError(f"q_curves[{bus}]: expected points (|V|, power) with rising |V|")
+            points.append(curve)
+            ptr[bus + 1] = len(curve)
+        self.has_curve = bool(ptr.any())
+        self.curve_ptr = self.own_i32("curve_ptr", np.cumsum(ptr, dtype=np.int32))
+        self.curve = self.own_f64("curve", np.concatenate(points).reshape(-1) if self.has_curve else np.zeros(2))
 
     cdef allocate(self):
         """Inputs, state and results; none of them ever moves."""
@@ -696,8 +775,10 @@ cdef class Grid:
         memcpy(self.slack_of_island, self.c.slack, self.n_bus * sizeof(i32))
         for k in range(self.n_bus):
             self.alive[k] = self.island_of_bus[k] >= 0
-        for name in ("p_from", "q_from", "p_to", "q_to", "loading", "p_bus", "q_bus", "vm"):
-            self.arrays[name][:] = 0.0       # what is not live any more must not keep an old value
+        for k in range(self.n_branch):      # what is not live any more must not keep an old value
+            self.p_from[k] = self.q_from[k] = self.p_to[k] = self.q_to[k] = self.loading[k] = 0.0
+        for k in range(self.n_bus):
+            self.p_bus[k] = self.q_bus[k] = self.vm[k] = 0.0
         self.dirty = False
 
     cdef int ensure_gil(self) noexcept with gil:
@@ -717,13 +798,13 @@ cdef class Grid:
         """Solve row after row of injections (n_step, n_bus), each warm from the row before.
 
         ``out`` maps names of ``arrays`` to float64 arrays (n_step, ...) that take that result of every row, and
-        "status", "iterations", "loss_p", "slack_p" and "mismatch" to arrays (n_step,) for the totals.
+        "status", "iterations", "loss_p", "slack_p", "mismatch" and "load_factor" to arrays (n_step,) for the totals.
         """
         cdef i64 row
         cdef int status
         if p_pu.shape[1] != self.n_bus or q_pu.shape[1] != self.n_bus or p_pu.shape[0] != q_pu.shape[0]:
             raise ValueError(f"injections need the shape (n_step, {self.n_bus})")
-        totals = ("status", "iterations", "loss_p", "slack_p", "mismatch")
+        totals = ("status", "iterations", "loss_p", "slack_p", "mismatch", "load_factor")
         pairs = [(out[name], self.arrays[name]) for name in out if name not in totals]
         self.ensure()
         for row in range(p_pu.shape[0]):
@@ -737,6 +818,53 @@ cdef class Grid:
             out["status"][row], out["iterations"][row], out["loss_p"][row] = status, self.iterations, self.loss_p
             out["mismatch"][row] = max(self.mismatch_p, self.mismatch_q)
             out["slack_p"][row] = sum(self.slack_p[k] for k in range(self.n_island))
+            out["load_factor"][row] = self.load_factor()
+
+    def load_factor(self):
+        """Least share of its injections that an island with status COLLAPSE can carry; 1 without one."""
+        cdef i32 k
+        cdef f64 least = 1.0
+        for k in range(self.n_island):
+            if self.island_status[k] == COLLAPSE:
+                least = min_(least, self.island_lambda[k])
+        return least
+
+    def solve_dc(self, const f64[::1] susceptance, f64[:, ::1] rows):
+        """Turn injections (n_case, n_bus) into the angles they make in the DC model of the present switch state.
+
+        ``susceptance`` (n_branch,) and the injections in per unit, angles in radians; held and dead buses have 0.
+        In place. Raise ValueError where the DC matrix cannot be factored.
+        """
+        self.ensure()
+        cdef Compiled* c = self.c
+        cdef const System* s = &c.s
+        cdef f64[::1] diagonal = np.zeros(max(s.n_node, 1)), entry = np.zeros(max(s.n_entry, 1))
+        cdef f64[::1] x = np.zeros(max(s.n_node, 1))
+        cdef i32 k, b, f, t
+        cdef i64 row
+        if susceptance.shape[0] != self.n_branch or rows.shape[1] != self.n_bus:
+            raise ValueError(f"expected shapes ({self.n_branch},) and (n_case, {self.n_bus})")
+        for k in range(c.n_live):
+            b = c.live[k]
+            f, t = c.node_of_bus[self.from_bus[b]], c.node_of_bus[self.to_bus[b]]
+            if f >= 0 and f != t:
+                diagonal[f] += susceptance[b]
+            if t >= 0 and f != t:
+                diagonal[t] += susceptance[b]
+            if c.entry[b] >= 0:
+                entry[c.entry[b]] -= susceptance[b]
+        factor_symmetric(s.ptr, s.idx, s.pair_ptr, s.pair, 0, s.n_node, &diagonal[0], &entry[0])
+        if s.n_node > 0 and not (np.isfinite(diagonal).all() and np.all(diagonal)):
+            raise ValueError("the DC matrix is singular: negative reactances cancel")
+        with nogil:
+            for row in range(rows.shape[0]):
+                memset(&x[0], 0, s.n_node * sizeof(f64))
+                for k in range(self.n_bus):
+                    if c.node_of_bus[k] >= 0:
+                        x[c.node_of_bus[k]] += rows[row, k]
+                solve_symmetric(s.ptr, s.idx, 0, s.n_node, &diagonal[0], &entry[0], &x[0])
+                for k in range(self.n_bus):
+                    rows[row, k] = x[c.node_of_bus[k]] if c.node_of_bus[k] >= 0 else 0.0
 
     def stepwise(self, const f64[:, ::1] p_pu, const f64[:, ::1] q_pu, double tol=1e-8, int max_iter=12):
         """Solve row after row as a simulation does, voltages only, each warm from the one before; the last voltages."""
@@ -899,6 +1027,11 @@ cdef class Grid:
         status = self.newton(island, tol, max_iter)
         if status == OK:
             return OK
+        if self.has_curve:
+            self.cold_start(island, 1.0)
+            status = self.by_segments(island, tol)
+            if status == OK:
+                return OK
         self.cold_start(island, 1.0)
         status = self.damped(island, tol, 2 * max_iter)
         if status == OK:
@@ -954,6 +1087,52 @@ cdef class Grid:
         if check != 0.0:
             return SINGULAR
         return COLLAPSE if odd or low else OK
+
+    cdef int by_segments(self, i32 island, double tol) noexcept nogil:
+        """Newton that stops just beyond the first point of a volt-var curve that a step passes.
+
+        Full steps can jump to and fro over a steep piece; going from piece to piece ends for monotone curves
+        (J. Katzenelson, An algorithm for solving nonlinear resistor networks, Bell Syst. Tech. J. 44 (8), 1965).
+        """
+        cdef System* s = &self.c.s
+        cdef i32 first = self.c.first_node[island], end = self.c.first_node[island + 1]
+        cdef f64 worst, length
+        cdef int odd, it
+        for it in range(SEGMENT_STEPS):
+            currents(s, first, end, s.e, s.f, 1, s.current, True)
+            odd = forward(s, first, end)
+            worst = backward(s, first, end)
+            worst = max_(worst, regulated_error(s, first, end))
+            self.island_iterations[island] += 1
+            if worst <= tol:
+                return self.accepted(island, odd)
+            if not worst < 1e30:
+                return SINGULAR if worst != worst else NOT_CONVERGED
+            length = self.to_next_knot(island)
+            if length < 1.0:
+                self.move(island, length - 1.0)
+        return NOT_CONVERGED
+
+    cdef f64 to_next_knot(self, i32 island) noexcept nogil:
+        """Share of the last step after which the first node passes a point of its volt-var curve; 1 where none does."""
+        cdef System* s = &self.c.s
+        cdef i32 k
+        cdef f64 least = 1.0, e, f, de, df, v2, knot, half, root
+        for k in range(self.c.first_node[island], self.c.first_node[island + 1]):
+            if s.role[k] != ZIP or s.curve_ptr[k] == s.curve_ptr[k + 1]:
+                continue
+            de, df = s.step[2 * k], s.step[2 * k + 1]
+            e, f = s.e[k] - de, s.f[k] - df
+            v2 = e * e + f * f
+            knot = knot_crossed(s.curve, s.curve_ptr[k], s.curve_ptr[k + 1] - 1, sqrt_(v2),
+                                sqrt_(s.e[k] * s.e[k] + s.f[k] * s.f[k]))
+            if knot > 0.0:
+                # |V + t dV|^2 = knot^2: the first root on the way down, the positive one on the way up
+                half = e * de + f * df
+                root = sqrt_(max_(half * half - (de * de + df * df) * (v2 - knot * knot), 0.0))
+                root = (-half - root if v2 > knot * knot else -half + root) / (de * de + df * df)
+                least = min_(least, max_(root, 0.0))
+        return least
 
     cdef int damped(self, i32 island, double tol, int max_iter) noexcept nogil:
         """Newton with halved steps while the squared mismatch would grow; ends in plain Newton once that is near."""
@@ -1048,6 +1227,8 @@ cdef class Grid:
             if bus >= 0 and c.mode[k] == 0.0:
                 s.v_set2[k] = self.v_set[bus] * self.v_set[bus]
                 s.role[k] = REGULATED
+                if self.has_zip:
+                    self.load_at_set_point(k, scale)
             elif self.has_zip:
                 self.load_zip(k, scale)
 
@@ -1061,10 +1242,37 @@ cdef class Grid:
                 total += self.q_max[c.member[x]] if mode > 0.0 else self.q_min[c.member[x]]
         return total
 
+    cdef void load_at_set_point(self, i32 k, double scale) noexcept nogil:
+        """Injections of a regulated node: what its ZIP loads and curves make of the voltage it is held at."""
+        cdef Compiled* c = self.c
+        cdef f64 v = self.v_set[c.governor[k]], p = 0.0, q = 0.0, slope
+        cdef i32 x
+        for x in range(c.first_member[k], c.first_member[k + 1]):
+            p += self.p_pu[c.member[x]] * self.zip_share(c.member[x], v)
+            q += self.q_pu[c.member[x]] * self.zip_share(c.member[x], v)
+        if self.has_curve:
+            q += curve_power(c.s.curve_ptr, c.s.curve, k, v, &slope)
+        c.s.p[k], c.s.q[k] = scale * p, scale * q
+
     cdef f64 zip_factor(self, i32 bus) noexcept nogil:
         """Actual over nominal injection of a bus at its present voltage ``vm``."""
-        cdef f64 v = self.vm[bus]
+        return self.zip_share(bus, self.vm[bus])
+
+    cdef f64 zip_share(self, i32 bus, f64 v) noexcept nogil:
+        """The same at another voltage."""
         return 1.0 + self.i_share[bus] * (v - 1.0) + self.z_share[bus] * (v * v - 1.0)
+
+    cdef f64 curve_q(self, i32 bus) noexcept nogil:
+        """What the volt-var curve of a bus injects at its present voltage ``vm``."""
+        cdef f64 slope
+        return curve_power(self.curve_ptr, self.curve, bus, self.vm[bus], &slope)
+
+    cdef void add_curves(self) noexcept nogil:
+        """Book what volt-var curves inject."""
+        cdef i32 k
+        for k in range(self.n_bus):
+            if self.island_of_bus[k] >= 0 and self.island_status[self.island_of_bus[k]] == OK:
+                self.q_bus[k] += self.curve_q(k)
 
     cdef void load_zip(self, i32 k, double scale) noexcept nogil:
         """Split the injections of a node into constant power, current and admittance."""
@@ -1085,6 +1293,9 @@ cdef class Grid:
         c.s.q[k] -= part[1] + part[3]
         if part[0] != 0.0 or part[1] != 0.0 or part[2] != 0.0 or part[3] != 0.0:
             c.s.role[k] = ZIP
+        if self.has_curve and c.s.curve_ptr[k + 1] > c.s.curve_ptr[k]:
+            c.s.role[k] = ZIP
+            c.s.curve_scale = scale
 
     cdef bint gather(self, i32 island) noexcept nogil:
         """Take the present voltages of an island's buses; False where one was dead."""
@@ -1235,6 +1446,8 @@ cdef class Grid:
                 self.loss_q += self.out_q[k]
                 self.p_bus[k] = self.p_pu[k] * self.zip_factor(k)
                 self.q_bus[k] = self.q_pu[k] * self.zip_factor(k)
+        if self.has_curve:
+            self.add_curves()
         self.branch_flows()
         self.balance_nodes()
         self.balance_held()
@@ -1298,7 +1511,7 @@ cdef class Grid:
             for x in range(c.first_held[island], c.first_held[island + 1]):
                 bus = c.held[x]
                 p = self.out_p[bus] - self.p_pu[bus] * self.zip_factor(bus)
-                q = self.out_q[bus] - self.q_pu[bus] * self.zip_factor(bus)
+                q = self.out_q[bus] - self.q_pu[bus] * self.zip_factor(bus) - self.curve_q(bus)
                 self.slack_p[island] += p
                 self.slack_q[island] += q
                 self.p_bus[c.holder[bus]] += p

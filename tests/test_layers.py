@@ -17,7 +17,11 @@ PACKAGE = Path(__file__).resolve().parents[1] / "twin"
 LAYERS = (
     ("names and units", "errors quantities globs tables local_time snapshot toml_lines toml_write _version"),
     ("compiled core", "_core"),
-    ("network", "network _network_data _matpower _series short_circuit _short_circuit _pandapower"),
+    (
+        "network",
+        "network _network_data _matpower _series _controls sensitivities collapse "
+        "short_circuit _short_circuit _pandapower",
+    ),
     ("boundary data", "weather workload scheduling adequacy"),
     ("formulas", "ageing curves"),
     ("plan", "plan actors pools"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
@@ -23,22 +23,22 @@ GRAPH_DEFAULTS = {"base_mva": 100.0, "frequency_hz": 50.0}
 KINDS = ("slack", "pv", "pq")
 NODE_NUMBERS = (
     "vn_kv", "vm_pu", "va_deg", "p_mw", "q_mvar", "q_min_mvar", "q_max_mvar", "gs_mw", "bs_mvar", "z_share", "i_share",
+    "droop_mw_per_hz",
 )  # fmt: skip
-NODE_LATER = ("droop_mw_per_hz", "q_v_curve")
 PER_UNIT = (
     "r_pu", "x_pu", "b_pu", "g_pu", "g_from_pu", "b_from_pu", "g_to_pu", "b_to_pu", "r_back_pu", "x_back_pu",
 )  # fmt: skip
 OHMS = ("r_ohm", "x_ohm", "c_nf", "g_us")
 TRANSFORMER = ("sn_mva", "vk_percent", "vkr_percent", "pfe_kw", "i0_percent")
-EDGE_NUMBERS = (*PER_UNIT, *OHMS, *TRANSFORMER, *EDGE_PLATE, "tap_ratio", "shift_deg", "rate_mva")
-EDGE_LATER = ("tap_min", "tap_max", "tap_step", "v_target_pu", "deadband_pu")
-NODE_NAMES = ("kind", "star", *NODE_NUMBERS, *NODE_SOURCES, *NODE_LATER)
-EDGE_NAMES = ("name", "from", "closed", "magnetising", *EDGE_FLAGS, *EDGE_NUMBERS, *EDGE_LATER)
+TAP_CONTROL = ("tap_min", "tap_max", "tap_step", "v_target_pu", "deadband_pu")
+EDGE_NUMBERS = (*PER_UNIT, *OHMS, *TRANSFORMER, *EDGE_PLATE, "tap_ratio", "shift_deg", "rate_mva", *TAP_CONTROL)
+NODE_NAMES = ("kind", "star", "q_v_curve", *NODE_NUMBERS, *NODE_SOURCES)
+EDGE_NAMES = ("name", "from", "closed", "magnetising", *EDGE_FLAGS, *EDGE_NUMBERS)
 MAGNETISING = ("from", "t")
 
 ABOVE_ZERO = {
     "vn_kv", "vm_pu", "sn_mva", "tap_ratio", "base_mva", "frequency_hz", "s_sc_max_mva", "xdss_pu", "lrc_pu", "cos_phi",
-    "vn_machine_kv", "vn_from_kv", "vn_to_kv",
+    "vn_machine_kv", "vn_from_kv", "vn_to_kv", "droop_mw_per_hz", *TAP_CONTROL,
 }  # fmt: skip
 NOT_NEGATIVE = {
     "rate_mva", "pfe_kw", "i0_percent", "c_nf", "g_us", "rx_max", "rdss_ohm", "motor_rx", "i_max_pu", "pg_percent",
@@ -142,6 +142,22 @@ def line_impedance(
 
 
 @dataclass(frozen=True)
+class TapControl:
+    """A tap changer that keeps the voltage at the to side within ``v_target_pu`` ± ``deadband_pu``."""
+
+    tap_min: float
+    tap_max: float
+    tap_step: float
+    v_target_pu: float
+    deadband_pu: float
+
+    def positions(self, tap_ratio: float) -> tuple[int, int]:
+        """Steps down and up from a ratio that stay within the limits."""
+        down = math.floor((tap_ratio - self.tap_min) / self.tap_step + 1e-9)
+        return -down, math.floor((self.tap_max - tap_ratio) / self.tap_step + 1e-9)
+
+
+@dataclass(frozen=True)
 class Branch:
     """One edge of the graph, in per unit of the base; ``coupler`` has no impedance and merges its buses."""
 
@@ -166,18 +182,25 @@ class Branch:
     """Series (r_pu, x_pu) that the to side sees, where it is another."""
     rated_ratio: float = 1.0
     """Part of ``tap_ratio`` that rated voltages make, where they are not those of the buses."""
+    control: TapControl | None = None
+
+    @property
+    def own_ratio(self) -> float:
+        """``tap_ratio`` as the graph has it."""
+        return self.tap_ratio / self.rated_ratio
 
     @property
     def coupler(self) -> bool:
         """Whether it has no impedance."""
         return self.r_pu == 0.0 and self.x_pu == 0.0
 
-    def admittance(self) -> tuple[complex, complex, complex, complex]:
-        """Its two-port admittances; zeros for a coupler."""
+    def admittance(self, tap_ratio: float | None = None) -> tuple[complex, complex, complex, complex]:
+        """Its two-port admittances, at another tap ratio if one is given; zeros for a coupler."""
         if self.coupler:
             return 0j, 0j, 0j, 0j
         y_ff, y_ft, y_tf, y_tt = branch_admittance(
-            self.r_pu, self.x_pu, self.b_pu, g_pu=self.g_pu, tap_ratio=self.tap_ratio, shift_deg=self.shift_deg,
+            self.r_pu, self.x_pu, self.b_pu, g_pu=self.g_pu, shift_deg=self.shift_deg,
+            tap_ratio=self.tap_ratio if tap_ratio is None else tap_ratio,
             g_from_pu=self.g_from_pu, b_from_pu=self.b_from_pu,
         )  # fmt: skip
         if self.back:
@@ -197,6 +220,8 @@ class GridData:
     columns: dict[str, Array]
     """NODE_NUMBERS -> (n_bus,), with defaults filled in; ``vn_kv`` is 0 where it is not given."""
     branches: tuple[Branch, ...]
+    q_curves: dict[int, Array]
+    """Row of a bus -> its volt-var curve, (n_point, 2): vm_pu, rising, and Mvar injected beside ``q_mvar``."""
 
 
 NODE_DEFAULTS = dict.fromkeys(NODE_NUMBERS, 0.0) | {
@@ -240,22 +265,16 @@ class Reader:
                 hint = f"did you mean {near[0]!r}?" if near else ""
                 self.complain(f"{path}.{name}", "not an attribute of the schema", attributes[name], hint)
 
-    def check_later(self, path: str, attributes: Mapping[str, Any], names: tuple[str, ...]) -> None:
-        """Refuse what the schema knows but this version does not honour."""
-        for name in names:
-            if attributes.get(name) is not None:
-                self.complain(f"{path}.{name}", "not honoured by this version: remove it", attributes[name])
-
     # ---- nodes
 
-    def nodes(self) -> tuple[tuple[str, ...], dict[str, Array]]:
-        """Kinds and columns of all nodes."""
+    def nodes(self) -> tuple[tuple[str, ...], dict[str, Array], dict[int, Array]]:
+        """Kinds, columns and volt-var curves of all nodes."""
         columns = {name: np.full(len(self.graph), NODE_DEFAULTS[name]) for name in NODE_NUMBERS}
-        kinds = []
+        kinds: list[str] = []
+        curves: dict[int, Array] = {}
         for index, (node, attributes) in enumerate(self.graph.nodes(data=True)):
             path = f"nodes[{node!r}]"
             self.check_names(path, attributes, NODE_NAMES)
-            self.check_later(path, attributes, NODE_LATER)
             kinds.append(self.kind(path, attributes))
             for name in NODE_NUMBERS:
                 value = self.number(path, attributes, name)
@@ -263,7 +282,29 @@ class Reader:
                     columns[name][index] = value
             self.sources(path, attributes)
             self.check_node(path, kinds[-1], {name: float(columns[name][index]) for name in NODE_NUMBERS})
-        return tuple(kinds), columns
+            curve = self.curve(f"{path}.q_v_curve", kinds[-1], attributes.get("q_v_curve"))
+            if curve is not None:
+                curves[index] = curve
+        return tuple(kinds), columns, curves
+
+    def curve(self, path: str, kind: str, given: object) -> Array | None:
+        """A volt-var curve if it is given and sound."""
+        if given is None:
+            return None
+        if kind != "pq":
+            self.complain(path, f"only a 'pq' node has a volt-var curve, this one is {kind!r}")
+        try:
+            points = np.array(given, dtype=np.float64)
+        except (TypeError, ValueError):
+            points = np.zeros(0)
+        if points.ndim != 2 or points.shape[1] != 2 or len(points) < 2 or not np.isfinite(points).all():
+            self.complain(path, "expected two or more finite pairs (vm_pu, q_mvar)", given)
+            return None
+        if points[0, 0] <= 0.0 or (np.diff(points[:, 0]) <= 0.0).any():
+            self.complain(path, "expected vm_pu above 0 and rising from point to point", given)
+        if (np.diff(points[:, 1]) > 0.0).any():
+            self.complain(path, "expected q_mvar that never rises with the voltage: a rising one is unstable", given)
+        return points
 
     def sources(self, path: str, attributes: Mapping[str, Any]) -> None:
         """Check what only a short circuit reads."""
@@ -293,6 +334,8 @@ class Reader:
             self.complain(f"{path}.z_share", "expected z_share + i_share of at most 1", row["z_share"] + row["i_share"])
         if kind != "pq" and (row["z_share"] or row["i_share"]):
             self.complain(f"{path}.z_share", f"only a 'pq' node has ZIP shares, this one is {kind!r}")
+        if kind != "slack" and row["droop_mw_per_hz"]:
+            self.complain(f"{path}.droop_mw_per_hz", f"only a 'slack' node shares by droop, this one is {kind!r}")
         if row["q_min_mvar"] > row["q_max_mvar"]:
             self.complain(f"{path}.q_min_mvar", f"above q_max_mvar = {row['q_max_mvar']}", row["q_min_mvar"])
 
@@ -314,7 +357,6 @@ class Reader:
                 self.complain(path, f"joins {u!r} with itself")
             seen.add(str(name))
             self.check_names(path, attributes, EDGE_NAMES)
-            self.check_later(path, attributes, EDGE_LATER)
             values = {key: self.number(path, attributes, key) for key in EDGE_NUMBERS}
             self.check_plate(path, attributes, values, star=not stars.isdisjoint((u, v)))
             yield self.branch(path, str(name), tuple(ends), attributes, values=values, buses=buses, base=base)
@@ -340,7 +382,8 @@ class Reader:
     ) -> Branch:  # fmt: skip
         """The record of one edge."""
         tapped = (values["tap_ratio"] or 1.0) != 1.0 or (values["shift_deg"] or 0.0) != 0.0
-        sided = tapped or any(values[name] for name in SIDED)
+        control = self.tap_control(path, values)
+        sided = tapped or control is not None or any(values[name] for name in SIDED)
         from_bus, to_bus = self.orient(path, ends, attributes, buses, matters=sided)
         rated = self.rated(path, values, (buses[from_bus], buses[to_bus]))
         fields = self.impedance(path, attributes, values, (buses[from_bus], buses[to_bus]), base, rated)
@@ -351,9 +394,9 @@ class Reader:
         branch = Branch(
             name, from_bus, to_bus, tap_ratio=(values["tap_ratio"] or 1.0) * ratio, rated_ratio=ratio,
             shift_deg=values["shift_deg"] or 0.0, rate_mva=values["rate_mva"] or 0.0, closed=bool(closed), key=ends,
-            **fields,
+            control=control, **fields,
         )  # fmt: skip
-        if branch.coupler and (tapped or fields.keys() - {"r_pu", "x_pu"}):
+        if branch.coupler and (tapped or control or fields.keys() - {"r_pu", "x_pu"}):
             self.complain(
                 path, "a branch without impedance merges its buses: it can have neither tap, shift nor charging"
             )
@@ -368,6 +411,25 @@ class Reader:
             elif values[name]:
                 shares[side] = (values[name] or 0.0) / vn_kv[side]
         return shares[0], shares[1]
+
+    def tap_control(self, path: str, values: Mapping[str, float | None]) -> TapControl | None:
+        """The tap changer of an edge, None where it has none or an unsound one."""
+        given = {name: value for name in TAP_CONTROL if (value := values[name]) is not None}
+        missing = [name for name in TAP_CONTROL if name not in given]
+        if not given:
+            return None
+        for name in missing:
+            self.complain(f"{path}.{name}", f"missing: a tap changer needs {', '.join(TAP_CONTROL)}")
+        if missing:
+            return None
+        control, ratio = TapControl(**given), values["tap_ratio"] or 1.0
+        if not control.tap_min <= ratio <= control.tap_max:
+            text = f"expected tap_min <= tap_ratio <= tap_max, found {control.tap_min}, {ratio}, {control.tap_max}"
+            self.complain(f"{path}.tap_ratio", text)
+        if control.deadband_pu < 0.5 * control.tap_step:
+            text = f"expected at least half of tap_step = {control.tap_step}: else no position may hold the voltage"
+            self.complain(f"{path}.deadband_pu", text, control.deadband_pu)
+        return control
 
     def orient(
         self, path: str, ends: tuple[Hashable, ...], attributes: Mapping[str, Any], buses: Mapping[Hashable, float],
@@ -474,9 +536,25 @@ def read_graph(graph: nx.Graph) -> GridData:
     for name, default in GRAPH_DEFAULTS.items():
         value = reader.number("graph", graph.graph, name)
         base[name] = default if value is None else value
-    kinds, columns = reader.nodes()
+    kinds, columns, curves = reader.nodes()
     buses = tuple(graph.nodes)
     branches = tuple(reader.edges(dict(zip(buses, columns["vn_kv"].tolist(), strict=True)), base))
     if reader.problems:
         raise SiteError(reader.problems)
-    return GridData(base["base_mva"], base["frequency_hz"], buses, kinds, columns, branches)
+    return GridData(base["base_mva"], base["frequency_hz"], buses, kinds, columns, branches, curves)
+
+
+def joined(n: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
+    """For each of n things the lowest of those that the pairs join it to."""
+    root = list(range(n))
+
+    def find(k: int) -> int:
+        while root[k] != k:
+            root[k] = root[root[k]]
+            k = root[k]
+        return k
+
+    for a, b in pairs:
+        low, high = sorted((find(a), find(b)))
+        root[high] = low
+    return [find(k) for k in range(n)]

@@ -117,6 +117,21 @@ class SolutionSeries:
         """Largest power left over at a bus, recomputed from the voltages, (n_step,)."""
         return self._fields["mismatch_pu"]
 
+    @property
+    def load_factor(self) -> Array:
+        """1; with status COLLAPSE the share of all injections of the island that can be carried, (n_step,)."""
+        return self._fields["load_factor"]
+
+    @property
+    def frequency_hz(self) -> Array:
+        """Nominal, but where droop sources share an island's imbalance; 0 where dead; (n_step, n_bus)."""
+        return self._fields["frequency_hz"]
+
+    @property
+    def taps(self) -> Array:
+        """Tap ratios in force, (n_step, n_branch)."""
+        return self._fields["taps"]
+
     def table(self, what: str = "buses") -> Any:
         """Raise ValueError: a table shows one solution."""
         raise ValueError(f"table({what!r}) shows one solution; this is a series: index its arrays by step")

@@ -7,6 +7,7 @@ the compiled core; ``branch_admittance``, ``transformer_impedance`` and ``line_i
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -18,7 +19,8 @@ import networkx as nx
 import numpy as np
 import numpy.typing as npt
 
-from twin import _core
+from twin import _core, collapse, sensitivities
+from twin._controls import MAX_ITERATIONS, Controls
 from twin._matpower import case_graph, read_case
 from twin._network_data import (
     Array,
@@ -42,8 +44,6 @@ __all__ = [
     "line_impedance", "three_winding", "transformer_impedance",
 ]  # fmt: skip
 
-MAX_ITERATIONS = 12
-"""Newton steps of one attempt; a warm start takes 2 or 3, a cold one at most 7 on the published cases."""
 LEAST_ROWS = 64
 """Rows from which on a batch is solved in eight stretches side by side; fewer are solved one after the other."""
 
@@ -55,6 +55,8 @@ class Status(IntEnum):
     NOT_CONVERGED = 1
     COLLAPSE = 2
     """The injections lie beyond the nose: no solution on the upper branch."""
+    DEAD = 3
+    """No bus at all is connected with a slack."""
     SINGULAR = 4
     BAD_INPUT = 5
     """An injection is NaN or infinite."""
@@ -102,16 +104,22 @@ class Solution:
     iterations: Any
     mismatch_pu: Any
     """Largest power left over at a bus, recomputed from the voltages."""
+    load_factor: Any
+    """1; with status COLLAPSE the share of all injections of the island that can be carried, at the nose, to 1e-7."""
+    frequency_hz: Array
+    """(n_bus,): nominal, but lower or higher where droop sources share an island's imbalance; 0 where dead."""
+    taps: Array
+    """(n_branch,): the tap ratios in force."""
 
     def table(self, what: str = "buses") -> pd.DataFrame:
         """One row per bus, or per branch with ``what="branches"``."""
         import pandas as pd
 
         if what == "buses":
-            names = ("vm_pu", "va_deg", "energised", "p_mw", "q_mvar")
-            return pd.DataFrame({name: getattr(self, name) for name in names}, index=pd.Index(self.buses, name="bus"))
+            of_bus = ("vm_pu", "va_deg", "energised", "p_mw", "q_mvar", "frequency_hz")
+            return pd.DataFrame({name: getattr(self, name) for name in of_bus}, index=pd.Index(self.buses, name="bus"))
         if what == "branches":
-            names = ("p_from_mw", "q_from_mvar", "p_to_mw", "q_to_mvar", "loading")
+            names = ("p_from_mw", "q_from_mvar", "p_to_mw", "q_to_mvar", "loading", "taps")
             index = pd.Index(self.branches, name="branch")
             return pd.DataFrame({name: getattr(self, name) for name in names}, index=index)
         raise ValueError(f"table({what!r}): expected 'buses' or 'branches'")
@@ -143,6 +151,11 @@ class Network:
         self.base_mva: float = self._data.base_mva
         self._index = {name: index for index, name in enumerate(self.branches)}
         self._grid = _build_grid(self._data)
+        self._controls = Controls(self._data, self._grid)
+        self._couplers = [
+            (k, ends) for k, (branch, ends) in enumerate(zip(self._data.branches, self._controls.ends, strict=True))
+            if branch.coupler
+        ]  # fmt: skip
         self._closed = [branch.closed for branch in self._data.branches]
         self._switched = True
         self._one_by_one = _one_by_one(self._data)
@@ -169,12 +182,13 @@ class Network:
 
     def solve(
         self, p_mw: npt.ArrayLike | None = None, q_mvar: npt.ArrayLike | None = None, tol: float = 1e-8,
-        *, warm: bool = False,
+        *, warm: bool = False, taps: bool = True,
     ) -> Solution:  # fmt: skip
         """Solve for injections of shape (n_bus,), + into the bus; None takes the graph's own.
 
         ``tol`` bounds the power mismatch of every bus, in per unit. The answer depends on the input alone, unless
-        ``warm`` starts from the voltages solved last. Physics that goes wrong is a ``status``, not an exception.
+        ``warm`` starts from the voltages solved last. Tap changers start from the graph's ``tap_ratio``; without
+        ``taps`` they stay there. Physics that goes wrong is a ``status``, not an exception.
         """
         p, q = self._given(p_mw, "p_mw", 1), self._given(q_mvar, "q_mvar", 1)
         self._ready()
@@ -183,35 +197,43 @@ class Network:
         np.divide(q, self.base_mva, out=arrays["q_pu"])
         if not warm:
             self._grid.forget()
-        status = Status(self._grid.power_flow(tol, MAX_ITERATIONS))
+        status = self._status(self._controls.solve(tol, taps=taps))
         fields = {name: self._scaled(name, arrays[source][: self._width(name)]) for name, source in _RESULTS.items()}
         return self._solution(
             fields, arrays["vr"], arrays["vi"],
             losses_mw=self._grid.loss_p * self.base_mva,
-            p_slack_mw=float(arrays["slack_p"][: self._grid.n_island].sum()) * self.base_mva,
+            p_slack_mw=self._controls.slack_pu() * self.base_mva,
             converged=status is Status.OK, status=status, iterations=self._grid.iterations,
-            mismatch_pu=max(self._grid.mismatch_p, self._grid.mismatch_q),
+            mismatch_pu=max(self._grid.mismatch_p, self._grid.mismatch_q), load_factor=self._grid.load_factor(),
+            frequency_hz=self._controls.frequency_hz(), taps=self._controls.taps(),
         )  # fmt: skip
 
     def solve_many(
-        self, p_mw: npt.ArrayLike | None = None, q_mvar: npt.ArrayLike | None = None, tol: float = 1e-8
-    ) -> SolutionSeries:
+        self, p_mw: npt.ArrayLike | None = None, q_mvar: npt.ArrayLike | None = None, tol: float = 1e-8,
+        *, taps: bool = True,
+    ) -> SolutionSeries:  # fmt: skip
         """Solve for each row of injections of shape (n_step, n_bus), MW and Mvar, + into the bus.
 
         Eight stretches of the rows are solved side by side; the first row of each starts cold, every other from the
         row before. Flows are computed when first asked for, from the injections given here: they are copied then only
         where they must be, so do not change them before.
+
+        Networks with reactive limits, ZIP loads, volt-var curves, droop sources or tap changers are solved row after
+        row. Tap changers start every row from the graph's ``tap_ratio``: no row's taps depend on the row before.
         """
         p, q = self._rows(p_mw, q_mvar)
         self._ready()
         if len(p) < LEAST_ROWS or self._one_by_one:
-            return self._in_sequence(p, q, tol)
+            return self._in_sequence(p, q, tol, taps=taps)
         steps, closed = len(p), tuple(self._closed)
         v = np.empty((steps, len(self.buses), 2))
         status, iterations = np.zeros(steps, np.int8), np.zeros(steps, np.int32)
         of_island = np.zeros((steps, max(self._grid.n_island, 1)), np.int8)
         batch = _core.batch.Batch(self._grid)
         batch.run(p, q, v, status, of_island, iterations, None, tol, MAX_ITERATIONS)
+
+        if self._grid.n_island == 0:
+            status[status == Status.OK] = Status.DEAD
 
         def flows() -> dict[str, Array]:
             return self._replay(closed, p, q, v=v, of_island=of_island)
@@ -225,7 +247,7 @@ class Network:
         p, q = self._rows(p_mw, q_mvar)
         self._ready()
         if len(p) < LEAST_ROWS or self._one_by_one:
-            return extremes_of(self._in_sequence(p, q, tol))
+            return extremes_of(self._in_sequence(p, q, tol, taps=True))
         steps, n_bus, n_branch = len(p), len(self.buses), len(self.branches)
         status, iterations = np.zeros(steps, np.int8), np.zeros(steps, np.int32)
         of_island = np.zeros((steps, max(self._grid.n_island, 1)), np.int8)
@@ -246,14 +268,20 @@ class Network:
         shape = (max(len(p), len(q)), len(self.buses))
         return tuple(np.broadcast_to(x, shape) for x in (p, q))  # type: ignore[return-value]
 
-    def _in_sequence(self, p_mw: Array, q_mvar: Array, tol: float) -> SolutionSeries:
+    def _in_sequence(self, p_mw: Array, q_mvar: Array, tol: float, *, taps: bool) -> SolutionSeries:
         """Row after row with the solver of ``solve``, each from the voltages of the row before."""
         steps = len(p_mw)
         p_pu, q_pu = (np.ascontiguousarray(x / self.base_mva) for x in (p_mw, q_mvar))
         self._grid.forget()
         out = {source: np.zeros((steps, len(self._grid.arrays[source]))) for source in (*_RESULTS.values(), "vr", "vi")}
-        sums = {name: np.zeros(steps) for name in ("status", "iterations", "loss_p", "slack_p", "mismatch")}
-        self._grid.series(p_pu, q_pu, out | sums, tol, MAX_ITERATIONS)
+        totals = ("status", "iterations", "loss_p", "slack_p", "mismatch", "load_factor")
+        sums = {name: np.zeros(steps) for name in totals}
+        if self._controls.active:
+            self._controls.series(p_pu, q_pu, out, sums, tol=tol, taps=taps)
+        else:
+            self._grid.series(p_pu, q_pu, out | sums, tol, MAX_ITERATIONS)
+        if self._grid.n_island == 0:
+            sums["status"][sums["status"] == Status.OK] = Status.DEAD
         v = np.stack([out.pop("vr"), out.pop("vi")], axis=-1)
         status, iterations = sums["status"].astype(np.int8), sums["iterations"].astype(np.int32)
         flows = self._series_fields(out, sums)
@@ -270,10 +298,20 @@ class Network:
         sums = {name: np.zeros(len(v)) for name in ("loss_p", "slack_p", "mismatch")}
         p_pu, q_pu = (np.ascontiguousarray(x / self.base_mva) for x in (p_mw, q_mvar))
         self._grid.replay(v, p_pu, q_pu, of_island, out | sums)
+        sums["load_factor"] = np.ones(len(v))
+        for step in np.flatnonzero((of_island == Status.COLLAPSE).any(axis=1)):
+            sums["load_factor"][step] = self._load_factor(p_pu[step], q_pu[step])
         for index, state in enumerate(present):
             self._grid.set_closed(index, state)
         self._switched = True
         return self._series_fields(out, sums)
+
+    def _load_factor(self, p_pu: Array, q_pu: Array) -> float:
+        """Share of injections beyond the nose that can be carried."""
+        self._grid.arrays["p_pu"][:], self._grid.arrays["q_pu"][:] = p_pu, q_pu
+        self._grid.forget()
+        self._grid.power_flow(1e-8, MAX_ITERATIONS)
+        return float(self._grid.load_factor())
 
     def _series_fields(self, out: dict[str, Array], sums: dict[str, Array]) -> dict[str, Array]:
         """Kernel arrays of a series -> fields of a Solution."""
@@ -282,7 +320,17 @@ class Network:
             for name, source in _RESULTS.items() if name != "vm_pu"
         }  # fmt: skip
         totals = {"losses_mw": sums["loss_p"] * self.base_mva, "p_slack_mw": sums["slack_p"] * self.base_mva}
-        return fields | totals | {"mismatch_pu": sums["mismatch"]}
+        totals |= {"mismatch_pu": sums["mismatch"], "load_factor": sums["load_factor"]}
+        constant = {"frequency_hz": self._controls.frequency_hz(), "taps": self._controls.taps()}
+        rows = len(sums["loss_p"])
+        varying = {
+            name: out.get(name, np.broadcast_to(values, (rows, len(values)))) for name, values in constant.items()
+        }
+        return fields | totals | varying
+
+    def _status(self, code: int) -> Status:
+        """Status of a solve from the kernel's code, which has no word for a network without any slack."""
+        return Status.DEAD if code == Status.OK and self._grid.n_island == 0 else Status(code)
 
     def _alive(self) -> npt.NDArray[np.bool_]:
         return np.asarray(self._grid.arrays["alive"]).astype(bool)
@@ -319,30 +367,27 @@ class Network:
         self._switch(name, closed=True)
 
     def _switch(self, name: str, *, closed: bool) -> None:
-        if name not in self._index:
-            near = difflib.get_close_matches(str(name), self.branches, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else ""
-            raise SiteError([Problem("branch", "not a branch of this network", name, hint)])
-        self._grid.set_closed(self._index[name], closed)
-        self._closed[self._index[name]] = closed
+        index = self._row_of(name)
+        self._grid.set_closed(index, closed)
+        self._closed[index] = closed
         self._switched = True
+
+    def _row_of(self, name: str) -> int:
+        """Where a branch stands in the arrays; SiteError for an unknown one."""
+        if name in self._index:
+            return self._index[name]
+        near = difflib.get_close_matches(str(name), self.branches, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else ""
+        raise SiteError([Problem("branch", "not a branch of this network", name, hint)])
 
     def _ready(self) -> None:
         """Bring the kernel up to date and refuse merged nodes that are to be held at different voltages."""
         if not self._switched:
             return
-        self._grid.ensure()
-        joined = nx.Graph()
-        joined.add_edges_from(
-            (branch.from_bus, branch.to_bus)
-            for branch, closed in zip(self._data.branches, self._closed, strict=True)
-            if closed and branch.coupler
-        )
+        self._controls.arrange(self._closed)
         problems: list[Problem] = []
-        if len(joined):
-            row = {bus: index for index, bus in enumerate(self.buses)}
-            for group in nx.connected_components(joined):
-                problems += _conflicts(self._data, sorted(row[bus] for bus in group))
+        for group in sensitivities.groups(len(self.buses), [ends for k, ends in self._couplers if self._closed[k]]):
+            problems += _conflicts(self._data, group)
         if problems:
             raise SiteError(problems)
         self._switched = False
@@ -360,6 +405,98 @@ class Network:
             buses = tuple(bus for bus in self.buses if bus in group)
             found.append(Island(buses, any(kinds[bus] == "slack" for bus in buses)))
         return found
+
+    # ---- sensitivities
+
+    def loading_table(self, sol: Solution | None = None) -> pd.DataFrame:
+        """One row per branch, the highest ``loading`` first: MVA, rating, loss, current at both ends.
+
+        Of ``sol``, or of a fresh ``solve()``. Currents are 0 where ``vn_kv`` is not known or nothing flows.
+        """
+        return sensitivities.loading_table(self._data, self.solve() if sol is None else sol)
+
+    def ptdf(self) -> Array:
+        """Power transfer distribution factors of the DC model, (n_branch, n_bus), in MW per MW.
+
+        What an injection at a bus adds to the flow into each branch at its from end, taken up by the slacks of the
+        island: they have columns of 0. Open branches and dead buses are 0. Closed couplers have the flow that
+        ``solve`` gives them. Raise SiteError for a branch that has resistance only.
+        """
+        self._ready()
+        return sensitivities.ptdf(self._circuit(), self._grid)
+
+    def lodf(self) -> Array:
+        """Line outage distribution factors of the DC model, (n_branch, n_branch), in MW per MW.
+
+        Column k: what the flow of branch k adds to each branch when k opens; -1 on the diagonal. The rest of the
+        column is 0 where factors say nothing: where k is open, a coupler, or in ``islanding``.
+        """
+        return sensitivities.lodf(self._circuit(), self.ptdf(), self._parts())
+
+    def islanding(self) -> npt.NDArray[np.bool_]:
+        """Whether opening each branch, alone, takes the last slack from some bus; (n_branch,)."""
+        return self._parts().splits
+
+    def screen_outages(
+        self, branches: list[str] | None = None, p_mw: npt.ArrayLike | None = None,
+        q_mvar: npt.ArrayLike | None = None, *, verify: bool = False,
+    ) -> pd.DataFrame:  # fmt: skip
+        """One row per outage of a closed branch (all, or those named), the worst first.
+
+        ``worst_loading`` at ``worst_branch`` and the number ``overloaded`` afterwards; ``islanding`` and the
+        ``unserved_mw`` that the lost buses drew. ``method`` "dc": base case, with active flows moved by the factors and
+        reactive flows kept. "ac": solved, for couplers in a loop and, with ``verify``, for all. Raise ValueError if the
+        base case has no solution, SiteError for an unknown branch.
+        """
+        for name in branches or ():
+            self._row_of(name)
+        question = {"p_mw": p_mw, "q_mvar": q_mvar}
+        return sensitivities.screen(self, self._circuit(), question, names=branches, verify=verify)
+
+    def _circuit(self) -> sensitivities.Circuit:
+        """The network with its present switches, as the DC model reads it."""
+        from_row, to_row = sensitivities.bus_rows(self._data)
+        coupler = np.array([branch.coupler for branch in self._data.branches], dtype=bool)
+        held = np.concatenate([self._controls.ideal, self._controls.droopers])
+        closed, shares = np.array(self._closed, dtype=bool), self._controls.shares()
+        return sensitivities.Circuit(self._data, closed, from_row, to_row, coupler, held, shares)
+
+    def _parts(self) -> sensitivities.Parts:
+        return sensitivities.parts(self._circuit())
+
+    def collapse_margin(
+        self, direction: tuple[npt.ArrayLike, npt.ArrayLike] | None = None, p_mw: npt.ArrayLike | None = None,
+        q_mvar: npt.ArrayLike | None = None,
+    ) -> collapse.CollapseMargin:  # fmt: skip
+        """How far the load can grow: λ at the nose of (p_mw, q_mvar) + (λ − 1) ``direction``, each (n_bus,).
+
+        Without a direction every bus that draws active power grows in proportion; the others stay. λ to 1e-8.
+        Tap changers stay at the graph's ``tap_ratio``; droop sources and volt-var curves answer.
+        Raise ValueError for a direction that moves no energised bus or only buses that slacks hold, and for NaN.
+        """
+        p_pu, q_pu = (
+            self._given(given, name, 1) / self.base_mva for given, name in ((p_mw, "p_mw"), (q_mvar, "q_mvar"))
+        )
+        if direction is None:
+            loads = p_pu < 0.0
+            way = (np.where(loads, p_pu, 0.0), np.where(loads, q_pu, 0.0))
+        else:
+            given = [self._given(part, f"direction[{k}]", 1) for k, part in enumerate(direction)]
+            way = (given[0] / self.base_mva, given[1] / self.base_mva)
+        if not all(np.isfinite(values).all() for values in (p_pu, q_pu, *way)):
+            raise ValueError("an injection or the direction is not finite")
+        self._ready()
+        if not (self._grid.arrays["alive"].astype(bool) & ((way[0] != 0.0) | (way[1] != 0.0))).any():
+            raise ValueError("the direction moves no energised bus: there is no nose to find")
+        self._grid.forget()
+
+        def solve(factor: float) -> Array | None:
+            self._grid.arrays["p_pu"][:] = p_pu + (factor - 1.0) * way[0]
+            self._grid.arrays["q_pu"][:] = q_pu + (factor - 1.0) * way[1]
+            status = self._controls.solve(1e-10, taps=False)
+            return self._grid.arrays["vm"].copy() if status == Status.OK else None
+
+        return collapse.margin(solve, self.buses, -float(way[0].sum()) * self.base_mva)
 
     # ---- short circuit
 
@@ -396,10 +533,11 @@ class Network:
 
 
 def _one_by_one(data: GridData) -> bool:
-    """Whether a batch must be solved row after row: reactive limits and ZIP loads are not dealt with side by side."""
+    """Whether a batch must be solved row after row: limits, loads and controls that are not dealt with side by side."""
     regulated = np.array(data.kinds) == "pv"
     limited = [np.isfinite(data.columns[name][regulated]).any() for name in ("q_min_mvar", "q_max_mvar")]
-    return any(limited) or bool(data.columns["z_share"].any() or data.columns["i_share"].any())
+    local = any(data.columns[name].any() for name in ("z_share", "i_share", "droop_mw_per_hz"))
+    return any(limited) or local or bool(data.q_curves) or any(branch.control for branch in data.branches)
 
 
 def _build_grid(data: GridData) -> Any:
@@ -408,7 +546,7 @@ def _build_grid(data: GridData) -> Any:
     kinds = np.array(data.kinds)
     columns, base = data.columns, data.base_mva
     ports = np.array([branch.admittance() for branch in data.branches], dtype=np.complex128).reshape(-1, 4)
-    held = kinds == "slack"
+    held, droop = kinds == "slack", columns["droop_mw_per_hz"] > 0.0
     return _core.network.Grid(
         n_bus=len(data.buses),
         from_bus=[row[branch.from_bus] for branch in data.branches],
@@ -417,11 +555,14 @@ def _build_grid(data: GridData) -> Any:
         is_coupler=[branch.coupler for branch in data.branches],
         closed=[branch.closed for branch in data.branches],
         y_shunt=(columns["gs_mw"] + 1j * columns["bs_mvar"]) / base,
-        forming_rank=np.where(held, np.cumsum(held), 0), forming_vm=columns["vm_pu"],
+        forming_rank=np.where(held & ~droop, np.cumsum(held), 0), forming_vm=columns["vm_pu"],
         forming_va=np.radians(columns["va_deg"]),
         rate_pu=[branch.rate_mva / base for branch in data.branches], base_mva=base,
-        kind=(kinds == "pv").astype(np.int8), v_set=columns["vm_pu"],
-        q_min=columns["q_min_mvar"] / base, q_max=columns["q_max_mvar"] / base,
+        # a droop source that does not hold its island regulates like a pv node without limits
+        kind=((kinds == "pv") | droop).astype(np.int8), v_set=columns["vm_pu"],
+        q_min=np.where(droop, -math.inf, columns["q_min_mvar"]) / base,
+        q_max=np.where(droop, math.inf, columns["q_max_mvar"]) / base,
+        q_curves={row: curve / (1.0, base) for row, curve in data.q_curves.items()},
         z_share=columns["z_share"], i_share=columns["i_share"], hold_all=True,
     )  # fmt: skip
 

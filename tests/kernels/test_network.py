@@ -267,6 +267,19 @@ def test_constant_current_and_admittance_loads_follow_the_voltage():
     assert -net.arrays["p_to"][0] == pytest.approx(0.2 + 0.3 * v + 0.5 * v * v, abs=1e-10)
 
 
+def test_a_regulated_bus_merged_with_a_voltage_dependent_load_is_balanced():
+    edges = [(0, 1, 0.0, 0.1), (1, 2, 0.0, 0.0)]
+    for q_max, mode in ((9.0, 0.0), (0.3, 1.0)):
+        net = grid(edges, 3, kind=[0, 1, 0], v_set=[1, 1.05, 1], z_share=[0, 0, 1.0], q_max=[0, q_max, 0])
+        inject(net, [0, 0, -0.5], [0, 0, -0.2])
+        assert net.power_flow(1e-12) == Status.OK
+        v = net.arrays["vm"][1]
+        assert net.arrays["q_mode"][1] == mode
+        assert net.arrays["p_bus"][2] == pytest.approx(-0.5 * v * v, abs=1e-12)
+        assert net.mismatch_p < 1e-11
+        assert -net.arrays["p_to"][0] == pytest.approx(0.5 * v * v, abs=1e-10)
+
+
 def test_a_pure_admittance_load_takes_one_linear_step():
     net = grid([(0, 1, 0.0, 0.2)], 2, z_share=[0, 1.0])
     inject(net, [0, -1.0])

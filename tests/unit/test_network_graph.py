@@ -159,19 +159,6 @@ def test_all_problems_of_a_graph_are_listed_at_once_with_names_and_hints():
     assert "graph.base_mwa = 100.0: not an attribute of the schema (did you mean 'base_mva'?)" in found
 
 
-@pytest.mark.parametrize("name", ["droop_mw_per_hz", "q_v_curve"])
-def test_a_node_attribute_of_a_later_version_is_refused_by_name(name):
-    g = line_graph()
-    g.nodes["load"][name] = 1.0
-    assert problems(g) == [f"nodes['load'].{name} = 1.0: not honoured by this version: remove it"]
-
-
-@pytest.mark.parametrize("name", ["tap_min", "tap_step", "v_target_pu", "deadband_pu"])
-def test_an_edge_attribute_of_a_later_version_is_refused_by_name(name):
-    found = problems(line_graph(r_pu=0.02, x_pu=0.1, **{name: 1.0}))
-    assert found == [f"edges['cable'].{name} = 1.0: not honoured by this version: remove it"]
-
-
 @pytest.mark.parametrize(
     ("edge", "says"),
     [
