@@ -27,6 +27,7 @@ cdef struct Compiled:
     i32* first_held      # [n_island + 1]
     i32* held            # held buses by island
     i32* governor        # [n_node] bus whose set-point regulates the node; -1 none
+    i32 n_governor       # nodes that have one
     i32 n_dead
     i32* dead            # buses without a source
     i32 n_live

@@ -387,6 +387,7 @@ cdef class Plan:
                 filled[n] += 1
                 if grid.kind[k] == 1 and c.governor[n] < 0:
                     c.governor[n] = k
+                    c.n_governor += 1
 
     cdef place_branches(self, Grid grid):
         """Closed branches of energised islands, and where each stands in the pattern."""
@@ -1002,9 +1003,10 @@ cdef class Grid:
         cdef int status, k, start = COLD if cold else WARM
         if not self.finite_input(island):
             return BAD_INPUT
-        for k in range(c.first_node[island], c.first_node[island + 1]):
-            c.releases[k] = 0
-            c.mode[k] = 0.0 if cold or c.governor[k] < 0 else self.q_mode[c.governor[k]]
+        if c.n_governor > 0:
+            for k in range(c.first_node[island], c.first_node[island + 1]):
+                c.releases[k] = 0
+                c.mode[k] = 0.0 if cold or c.governor[k] < 0 else self.q_mode[c.governor[k]]
         for k in range(LIMIT_ROUNDS):
             status = self.robust(island, tol, max_iter, start)
             if status != OK:
@@ -1214,16 +1216,22 @@ cdef class Grid:
         cdef i32 k, x, bus
         cdef f64 p, q
         for k in range(c.first_node[island], c.first_node[island + 1]):
-            p = q = 0.0
-            for x in range(c.first_member[k], c.first_member[k + 1]):
+            x = c.first_member[k]
+            p = self.p_pu[c.member[x]]
+            q = self.q_pu[c.member[x]]
+            for x in range(c.first_member[k] + 1, c.first_member[k + 1]):
                 p += self.p_pu[c.member[x]]
                 q += self.q_pu[c.member[x]]
-            bus = c.governor[k]
-            if c.mode[k] != 0.0:
-                q += self.limit(k, c.mode[k])
             s.p[k] = scale * p
             s.q[k] = scale * q
             s.role[k] = IDLE if s.p[k] == 0.0 and s.q[k] == 0.0 else CONSTANT
+        if c.n_governor == 0 and not self.has_zip:
+            return
+        for k in range(c.first_node[island], c.first_node[island + 1]):
+            bus = c.governor[k]
+            if bus >= 0 and c.mode[k] != 0.0:
+                s.q[k] += scale * self.limit(k, c.mode[k])
+                s.role[k] = IDLE if s.p[k] == 0.0 and s.q[k] == 0.0 else CONSTANT
             if bus >= 0 and c.mode[k] == 0.0:
                 s.v_set2[k] = self.v_set[bus] * self.v_set[bus]
                 s.role[k] = REGULATED
@@ -1316,8 +1324,10 @@ cdef class Grid:
             for x in range(c.first_member[k], c.first_member[k + 1]):
                 self.vr[c.member[x]] = c.s.e[k]
                 self.vi[c.member[x]] = c.s.f[k]
-            if c.governor[k] >= 0:
-                self.q_mode[c.governor[k]] = c.mode[k]
+        if c.n_governor > 0:
+            for k in range(c.first_node[island], c.first_node[island + 1]):
+                if c.governor[k] >= 0:
+                    self.q_mode[c.governor[k]] = c.mode[k]
         for x in range(c.first_held[island], c.first_held[island + 1]):
             k = c.held[x]
             self.vr[k] = self.held_re[c.holder[k]]
@@ -1403,6 +1413,8 @@ cdef class Grid:
         cdef f64 source, excess, old
         cdef int moved = 0
         cdef bint limited = False
+        if c.n_governor == 0:
+            return 0
         for k in range(first, end):
             bus = c.governor[k]
             limited = limited or (bus >= 0 and (self.limit(k, -1.0) > -INFINITY or self.limit(k, 1.0) < INFINITY))
