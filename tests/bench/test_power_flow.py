@@ -51,6 +51,30 @@ def test_a_batch_beside_the_peers(n, loops):
     )  # fmt: skip
 
 
+@pytest.mark.needs_data
+@pytest.mark.parametrize("name", ["case118", "case1354pegase", "case2869pegase"])
+def test_a_batch_of_a_case_with_regulated_buses_beside_lightsim2grid(name, shared_data):
+    net = twin.Network.from_matpower(shared_data / "matpower" / f"{name}.m")
+    graph = net.to_networkx()
+    rows = 800 if name == "case118" else 160
+    own = np.array([row["p_mw"] + 1j * row["q_mvar"] for row in graph.nodes.values()]) / 100.0
+    load = np.array([row["kind"] == "pq" for row in graph.nodes.values()])
+    random = np.random.Generator(np.random.Philox(6))
+    day = 0.95 + 0.05 * np.sin(2 * np.pi * np.arange(rows)[:, None] / 1440.0)
+    s = own * np.where(load, day + 0.003 * random.standard_normal((rows, len(own))), day)
+    s[:, [row["kind"] == "slack" for row in graph.nodes.values()]] = 0.0
+    p_mw, q_mvar = np.ascontiguousarray(s.real * 100.0), np.ascontiguousarray(s.imag * 100.0)
+    ours, series = peers.best_of(lambda: net.solve_many(p_mw, q_mvar))
+    turn = np.exp(-1j * np.angle(series.v_pu[0, [row["kind"] == "slack" for row in graph.nodes.values()]][0]))
+    lightsim, lightsim_v, algorithm = peers.lightsim_batch(graph, s, series.v_pu[0] * turn)
+    assert series.converged.all()
+    assert abs(series.v_pu * turn - lightsim_v).max() < 1e-6
+    record(
+        f"batch, {name}", us_per_solve=ours / rows * 1e6, steps=float(series.iterations.mean()),
+        lightsim2grid_us=lightsim / rows * 1e6, lightsim2grid=algorithm, lightsim2grid_over_ours=lightsim / ours,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("loops", [False, True])
 @pytest.mark.parametrize("n", sorted(SITES))
 def test_one_solve_at_a_time_beside_the_fastest_peer(n, loops):

@@ -95,27 +95,43 @@ def pgm_batch(graph: nx.MultiGraph, s: np.ndarray) -> tuple[float, np.ndarray]:
 
 
 def matpower_case(graph: nx.MultiGraph) -> dict:
-    """The graph as MATPOWER's tables."""
-    data, edges, rows = list(graph.nodes.values()), closed_edges(graph), loaded(graph)
+    """The graph as MATPOWER's tables; nodes with a source have a generator, the others a load."""
+    data, edges = list(graph.nodes.values()), closed_edges(graph)
+    sources = [k for kind in ("slack", "pv") for k, row in enumerate(data) if row.get("kind", "pq") == kind]
     bus = np.zeros((len(data), 13))
-    bus[:, 0], bus[:, 1], bus[0, 1] = np.arange(len(data)), 1, 3
-    bus[rows, 2] = [-data[k]["p_mw"] for k in rows]
-    bus[rows, 3] = [-data[k].get("q_mvar", 0.0) for k in rows]
-    bus[:, 6], bus[:, 7], bus[:, 9] = 1, 1.0, [row.get("vn_kv", 10.0) for row in data]
-    bus[:, 10], bus[:, 11], bus[:, 12] = 1, 1.2, 0.8
+    bus[:, 0], bus[:, 1] = np.arange(len(data)), 1
+    for k, row in enumerate(data):
+        bus[k, 1] = {"pq": 1, "pv": 2, "slack": 3}[row.get("kind", "pq")]
+        if bus[k, 1] == 1:
+            bus[k, 2:4] = -row.get("p_mw", 0.0), -row.get("q_mvar", 0.0)
+        bus[k, 4:6] = row.get("gs_mw", 0.0), row.get("bs_mvar", 0.0)
+        bus[k, 9] = row.get("vn_kv", 10.0)
+    bus[:, 6], bus[:, 7], bus[:, 10], bus[:, 11], bus[:, 12] = 1, 1.0, 1, 1.2, 0.8
     branch = np.zeros((len(edges), 13))
     for k, (start, end, e) in enumerate(edges):
-        transformer = data[start].get("vn_kv") != data[end].get("vn_kv") or e.get("tap_ratio", 1.0) != 1.0
+        transformer = data[start].get("vn_kv") != data[end].get("vn_kv") or "tap_ratio" in e or "shift_deg" in e
         tap = e.get("tap_ratio", 1.0) if transformer else 0.0
         branch[k, :5] = start, end, e["r_pu"], e["x_pu"], e.get("b_pu", 0.0)
-        branch[k, 5:13] = 9999, 9999, 9999, tap, 0.0, 1, -360, 360
-    gen = np.zeros((1, 21))
-    gen[0, :10] = 0, 0, 0, 9999, -9999, 1.02, 100.0, 1, 99999, -99999
+        branch[k, 5:13] = 9999, 9999, 9999, tap, e.get("shift_deg", 0.0), 1, -360, 360
+    gen = np.zeros((len(sources), 21))
+    for k, at in enumerate(sources):
+        power = 0.0 if bus[at, 1] == 3 else data[at].get("p_mw", 0.0)
+        gen[k, :10] = at, power, 0, 9999, -9999, data[at]["vm_pu"], 100.0, 1, 99999, -99999
     return {"version": "2", "baseMVA": 100.0, "bus": bus, "branch": branch, "gen": gen}
 
 
-def lightsim_batch(graph: nx.MultiGraph, s: np.ndarray) -> tuple[float, np.ndarray, str]:
-    """CPU seconds of the fastest of its batch algorithms that solve every row, the voltages, the algorithm's name."""
+def cold_start(graph: nx.MultiGraph) -> np.ndarray:
+    """Set-points where there are any, else 1.02."""
+    return np.array([row.get("vm_pu", 1.02) for row in graph.nodes.values()], dtype=complex)
+
+
+def lightsim_batch(
+    graph: nx.MultiGraph, s: np.ndarray, v_start: np.ndarray | None = None
+) -> tuple[float, np.ndarray, str]:
+    """CPU seconds of the fastest of its batch algorithms that solve every row, the voltages, the algorithm's name.
+
+    Angles are counted from the slack, whose angle is 0 there.
+    """
     import lightsim2grid.network as reader
     from lightsim2grid import lightsim2grid_cpp as core
 
@@ -136,8 +152,8 @@ def lightsim_batch(graph: nx.MultiGraph, s: np.ndarray) -> tuple[float, np.ndarr
                 config.int_params = numbers
                 series.set_algo_config(config)
             p, q = (np.ascontiguousarray(-part[:, rows] * 100.0) for part in (s.real, s.imag))
-            gen = np.zeros((len(s), len(units)))
-            start = np.full(len(graph), 1.02, dtype=complex)
+            gen = np.ascontiguousarray(s[:, units].real * 100.0)
+            start = cold_start(graph) if v_start is None else v_start
             args = (gen, np.zeros((len(s), 0)), p, q, start, 100, 1e-8)
             if series.compute_Vs(*args) == 1 and series.nb_solved() == len(s):
                 spent, _ = best_of(lambda series=series, args=args: series.compute_Vs(*args))
