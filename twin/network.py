@@ -290,8 +290,8 @@ class Network:
     def _replay(
         self, closed: tuple[bool, ...], p_mw: Array, q_mvar: Array, *, v: Array, of_island: npt.NDArray[np.int8]
     ) -> dict[str, Array]:
-        """Flows of rows solved before, with the switches as they were then."""
-        present = tuple(self._closed)
+        """Flows of rows solved before, with the switches as they were then; what was solved last stays as it is."""
+        present, solved = tuple(self._closed), self._grid.arrays["state"].copy()
         for index, state in enumerate(closed):
             self._grid.set_closed(index, state)
         out = {source: np.zeros((len(v), len(self._grid.arrays[source]))) for source in _RESULTS.values()}
@@ -303,7 +303,8 @@ class Network:
             sums["load_factor"][step] = self._load_factor(p_pu[step], q_pu[step])
         for index, state in enumerate(present):
             self._grid.set_closed(index, state)
-        self._switched = True
+        self._grid.ensure()
+        self._grid.arrays["state"][:] = solved
         return self._series_fields(out, sums)
 
     def _load_factor(self, p_pu: Array, q_pu: Array) -> float:

@@ -159,6 +159,20 @@ def test_flows_are_those_of_the_switches_at_the_time():
     assert net.solve().p_from_mw[net.branches.index(name)] == 0.0
 
 
+def test_looking_at_flows_does_not_move_a_warm_start():
+    p, q = walk(campus(loops=True))
+    warm = []
+    for look in (False, True):
+        net = campus(loops=True)
+        many = net.solve_many(p, q)
+        net.solve(p[5], q[5])
+        if look:
+            assert many.p_from_mw.any()
+        warm.append(net.solve(p[6], q[6], warm=True))
+    assert warm[0].vm_pu.tobytes() == warm[1].vm_pu.tobytes()
+    assert warm[0].iterations == warm[1].iterations
+
+
 def test_extremes_are_those_of_the_rows():
     net = campus(loops=True)
     p, q = walk(net)
