@@ -53,7 +53,7 @@ cdef class Batch:
 
     def __init__(self, Grid grid):
         cdef Compiled* c
-        cdef i32 k, n
+        cdef i32 k, n, most
         grid.ensure()
         if grid.c.version != grid.version:
             grid.refresh_values(False)
@@ -61,13 +61,16 @@ cdef class Batch:
         self.kept = []
         c = grid.c
         n = c.s.n_node
+        most = max([c.s.ptr[k + 1] - c.s.ptr[k] for k in range(n)], default=0)
         self.v.s = &c.s
         self.v.p = self.room(n)
         self.v.q = self.room(n)
         self.v.e = self.room(n)
         self.v.f = self.room(n)
         self.v.block = self.room(6 * n)
-        self.v.slot = self.room(8 * c.s.n_entry)
+        self.v.slot = self.room(4 * c.s.n_entry)
+        self.v.low_slot = self.room(4 * c.s.n_entry)
+        self.v.low = self.room(4 * most)
         self.v.weight = self.room(n)
         self.v.current = self.room(2 * n)
         self.v.step = self.room(2 * n)
@@ -80,7 +83,8 @@ cdef class Batch:
         self.v.touch = <i8*> self.room(n)
         self.v.stores = <i8*> self.room(n)
         self.v.cleared = <i32*> self.room(n)
-        self.v.general = <i32*> self.room(n)
+        self.v.filled = <i8*> self.room(c.s.n_entry)
+        self.v.fills = <i8*> self.room(c.s.pair_ptr[n])
         for k in range(n):
             self.v.role[k] = REGULATED if c.governor[k] >= 0 else CONSTANT
             self.v.regulated = self.v.regulated or c.governor[k] >= 0
@@ -102,10 +106,11 @@ cdef class Batch:
         cdef i8* touch = self.v.touch
         for k in range(c.s.n_node):
             if not c.s.node[k].simple:
-                self.v.general[self.v.n_general] = k
-                self.v.n_general += 1
                 for x in range(c.s.ptr[k], c.s.ptr[k + 1]):
                     touch[c.s.idx[x]] = CLEARED
+                for x in range(c.s.pair_ptr[k], c.s.pair_ptr[k + 1]):
+                    self.v.fills[x] = not self.v.filled[c.s.pair[x]]
+                    self.v.filled[c.s.pair[x]] = 1
         for k in range(c.s.n_node):
             parent = c.s.node[k].parent if c.s.node[k].simple else -1
             if parent >= 0 and touch[parent] == UNTOUCHED:

@@ -19,17 +19,19 @@ cdef struct Lanes:
     const System* s
     i8* touch        # [n_node] Touch
     i8* stores       # [n_node] 1 where the node is the first to touch its parent
+    i8* filled       # [n_entry] 1 where the elimination of other nodes changes the entry
+    i8* fills        # [pairs of System] 1 where that pair is the first to do so: it stores
     i32* cleared     # [n_cleared] the nodes to clear before each step
     i32 n_cleared
-    i32* general     # [n_general] nodes with several or varying entries
-    i32 n_general
     i8* role         # [n_node] Role, IDLE only where it is so in every lane
     vec* p           # [n_node] injected power
     vec* q
     vec* e           # [n_node] voltage
     vec* f
     vec* block       # [6 n_node] as in System
-    vec* slot        # [8 n_entry]
+    vec* slot        # [4 n_entry] what was added to the U block of an entry; after its turn D^-1 U
+    vec* low_slot    # [4 n_entry] what was added to its L block
+    vec* low         # [4 most entries of a node] L blocks of the node whose turn it is
     vec* weight      # [n_node]
     vec* current     # [2 n_node] Y V + i0, kept where there are regulated nodes
     vec* step        # [2 n_node] V' - V, likewise
@@ -84,21 +86,14 @@ cdef inline void lane_block(const Lanes* v, i32 k, const f64* admittance, vec* o
         out[3] = splat(g)
 
 
-cdef inline void lane_slots(const Lanes* v, i32 first, i32 end) noexcept nogil:
-    """Clear what is only added to, and load the blocks of the nodes with several or varying entries."""
-    cdef const System* s = v.s
-    cdef i32 i, k, x, c
+cdef inline void lane_clear(const Lanes* v, i32 first, i32 end) noexcept nogil:
+    """Clear the sums that are only added to."""
+    cdef i32 i, k, c
     for i in range(v.n_cleared):
         k = v.cleared[i]
         if first <= k < end:
             for c in range(6):
                 v.block[6 * k + c] = splat(0.0)
-    for i in range(v.n_general):
-        k = v.general[i]
-        if first <= k < end:
-            for x in range(s.ptr[k], s.ptr[k + 1]):
-                lane_block(v, k, s.upper + 2 * x, v.slot + 8 * x)
-                lane_block(v, s.idx[x], s.lower + 2 * x, v.slot + 8 * x + 4)
 
 
 cdef inline void lane_regulated(const Lanes* v, i32 k, vec* d) noexcept nogil:
@@ -164,6 +159,14 @@ cdef inline void lane_row(const Lanes* v, i32 k, vec* d) noexcept nogil:
     d[5] = d[5] + (i_im + i_im)
 
 
+cdef inline void lane_store_product(vec* out, const vec* l, const vec* u) noexcept nogil:
+    """out = -l u, 2x2 blocks by rows."""
+    out[0] = -(l[0] * u[0] + l[1] * u[2])
+    out[1] = -(l[0] * u[1] + l[1] * u[3])
+    out[2] = -(l[2] * u[0] + l[3] * u[2])
+    out[3] = -(l[2] * u[1] + l[3] * u[3])
+
+
 cdef inline void lane_subtract_product(vec* out, const vec* l, const vec* u) noexcept nogil:
     """out -= l u, 2x2 blocks by rows."""
     out[0] = out[0] - (l[0] * u[0] + l[1] * u[2])
@@ -172,37 +175,47 @@ cdef inline void lane_subtract_product(vec* out, const vec* l, const vec* u) noe
     out[3] = out[3] - (l[2] * u[1] + l[3] * u[3])
 
 
+cdef inline void lane_entry(const Lanes* v, i32 k, i32 x, vec* u, vec* l) noexcept nogil:
+    """U and L block of one entry of node k: its admittances and what the elimination so far added."""
+    cdef int c
+    lane_block(v, k, v.s.upper + 2 * x, u)
+    lane_block(v, v.s.idx[x], v.s.lower + 2 * x, l)
+    if v.filled[x]:
+        for c in range(4):
+            u[c] = u[c] + v.slot[4 * x + c]
+            l[c] = l[c] + v.low_slot[4 * x + c]
+
+
 cdef inline void lane_general(const Lanes* v, i32 k, const vec* inv, vec y0, vec y1) noexcept nogil:
     """Eliminate a node with several or varying entries: every pair of its neighbours is changed."""
     cdef const System* s = v.s
-    cdef i32 x, z, x0 = s.ptr[k], x1 = s.ptr[k + 1]
-    cdef const i32* pair = s.pair + s.pair_ptr[k]
-    cdef vec* u
+    cdef i32 x, z, at = s.pair_ptr[k], x0 = s.ptr[k], x1 = s.ptr[k + 1]
+    cdef vec* w
     cdef vec* l
     cdef vec* d
-    cdef vec u0, u1, u2, u3
+    cdef vec u[4]
     for x in range(x0, x1):
-        u = v.slot + 8 * x
-        u0 = u[0]
-        u1 = u[1]
-        u2 = u[2]
-        u3 = u[3]
-        u[0] = inv[0] * u0 + inv[1] * u2
-        u[1] = inv[0] * u1 + inv[1] * u3
-        u[2] = inv[2] * u0 + inv[3] * u2
-        u[3] = inv[2] * u1 + inv[3] * u3
+        w = v.slot + 4 * x
+        lane_entry(v, k, x, u, v.low + 4 * (x - x0))
+        w[0] = inv[0] * u[0] + inv[1] * u[2]
+        w[1] = inv[0] * u[1] + inv[1] * u[3]
+        w[2] = inv[2] * u[0] + inv[3] * u[2]
+        w[3] = inv[2] * u[1] + inv[3] * u[3]
     for x in range(x0, x1):
-        u = v.slot + 8 * x
-        l = u + 4
+        w = v.slot + 4 * x
+        l = v.low + 4 * (x - x0)
         d = v.block + 6 * s.idx[x]
-        lane_subtract_product(d, l, u)
+        lane_subtract_product(d, l, w)
         d[4] = d[4] - (l[0] * y0 + l[1] * y1)
         d[5] = d[5] - (l[2] * y0 + l[3] * y1)
-        for z in range(x0, x):
-            d = v.slot + 8 * pair[0]
-            pair += 1
-            lane_subtract_product(d + 4, l, v.slot + 8 * z)            # row idx[x], column idx[z]
-            lane_subtract_product(d, v.slot + 8 * z + 4, u)            # row idx[z], column idx[x]
+        for z in range(x0, x):      # rows idx[x] and idx[z], columns idx[z] and idx[x]
+            if v.fills[at]:
+                lane_store_product(v.low_slot + 4 * s.pair[at], l, v.slot + 4 * z)
+                lane_store_product(v.slot + 4 * s.pair[at], v.low + 4 * (z - x0), w)
+            else:
+                lane_subtract_product(v.low_slot + 4 * s.pair[at], l, v.slot + 4 * z)
+                lane_subtract_product(v.slot + 4 * s.pair[at], v.low + 4 * (z - x0), w)
+            at += 1
 
 
 cdef inline void lane_parent(const Lanes* v, i32 k, const vec* inv, vec y0, vec y1) noexcept nogil:
@@ -242,7 +255,7 @@ cdef inline void lane_forward(Lanes* v, i32 first, i32 end) noexcept nogil:
     cdef vec det, y0, y1, odd = splat(0.0)
     cdef vec d[6]
     cdef vec inv[4]
-    lane_slots(v, first, end)
+    lane_clear(v, first, end)
     for k in range(first, end):
         lane_row(v, k, d)
         det = d[0] * d[3] - d[1] * d[2]
@@ -276,7 +289,7 @@ cdef inline vec lane_backward(Lanes* v, i32 first, i32 end) noexcept nogil:
         if not s.node[k].simple:
             for x in range(s.ptr[k], s.ptr[k + 1]):
                 j = s.idx[x]
-                d = v.slot + 8 * x
+                d = v.slot + 4 * x
                 y0 = y0 - (d[0] * v.e[j] + d[1] * v.f[j])
                 y1 = y1 - (d[2] * v.e[j] + d[3] * v.f[j])
         elif s.node[k].parent >= 0:

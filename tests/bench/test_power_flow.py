@@ -56,7 +56,7 @@ def test_a_batch_beside_the_peers(n, loops):
 def test_a_batch_of_a_case_with_regulated_buses_beside_lightsim2grid(name, shared_data):
     net = twin.Network.from_matpower(shared_data / "matpower" / f"{name}.m")
     graph = net.to_networkx()
-    rows = 800 if name == "case118" else 160
+    rows = 800 if name == "case118" else 480
     own = np.array([row["p_mw"] + 1j * row["q_mvar"] for row in graph.nodes.values()]) / 100.0
     load = np.array([row["kind"] == "pq" for row in graph.nodes.values()])
     random = np.random.Generator(np.random.Philox(6))

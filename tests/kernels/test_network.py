@@ -142,7 +142,7 @@ def test_what_enters_a_bus_leaves_it_through_branches_couplers_and_shunt(seed):
 
 
 @pytest.mark.parametrize("loops", [False, True])
-@pytest.mark.parametrize(("halls", "rows", "blocks"), [(3, 3, 6), (10, 11, 12)])
+@pytest.mark.parametrize(("halls", "rows", "blocks"), [(3, 3, 6), (10, 11, 12), (24, 55, 45)])  # 56, 295, 2894
 def test_the_campus_agrees_with_power_grid_model(halls, rows, blocks, loops):
     graph = networks.site(halls, rows, blocks, loops=loops)
     sol = Network(graph).solve(tol=1e-11)
