@@ -78,7 +78,7 @@ def extensions() -> list[Extension]:
                 extra_compile_args=DEBUG_FLAGS if DEBUG else FLAGS + ISA_FLAGS[isa],
             )
             for kernel in KERNELS
-            if (package / f"{kernel}.pyx").exists() and (kernel != "cpu" or isa == "baseline")
+            if kernel != "cpu" or isa == "baseline"
         ]
         found += cythonize(modules, include_path=[str(top)], compiler_directives=DIRECTIVES, quiet=True)
     return found

@@ -137,12 +137,12 @@ cdef class Pattern:
 
     cdef sort_by_part(self, i32 n, i32[::1] found, i32[::1] part):
         """Parts one after the other: they are not connected, so that every elimination stays valid."""
-        cdef i32[::1] place = _i32(n + 1)
+        cdef i32[::1] place = _i32(part.shape[0] + 1)     # a part may have no node at all: all its buses are held
         cdef i32 x
         self.order = _i32(n)
         for x in range(n):
             place[part[x] + 1] += 1
-        for x in range(n):
+        for x in range(part.shape[0]):
             place[x + 1] += place[x]
         for x in range(n):
             self.order[place[part[found[x]]]] = found[x]
