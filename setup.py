@@ -24,6 +24,7 @@ DEBUG = os.environ.get("TWIN_DEBUG") == "1"
 # lets comparisons become selects, without which the loops over assets do not vectorise.
 FLAGS = ["-O3", "-ffp-contract=off", "-fno-trapping-math", "-fno-math-errno", "-fno-tree-slp-vectorize", "-g0"]
 DEBUG_FLAGS = ["-O1", "-g", "-ffp-contract=off", "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"]
+QUIET = ["-Wno-psabi"]  # vectors of four doubles never cross from one kernel to another
 ISA_FLAGS = {
     "baseline": [],
     "x86_64_v3": ["-march=x86-64-v3"],
@@ -75,7 +76,7 @@ def extensions() -> list[Extension]:
             Extension(
                 f"twin._core.{isa}.{kernel}",
                 [str(package / f"{kernel}.pyx")],
-                extra_compile_args=DEBUG_FLAGS if DEBUG else FLAGS + ISA_FLAGS[isa],
+                extra_compile_args=QUIET + (DEBUG_FLAGS if DEBUG else FLAGS + ISA_FLAGS[isa]),
             )
             for kernel in KERNELS
             if kernel != "cpu" or isa == "baseline"
