@@ -16,13 +16,11 @@ from .network cimport Compiled, Grid
 from .newton_lanes cimport (CLEARED, STORED, UNTOUCHED, Lanes, lane_backward, lane_currents, lane_forward,
                             lane_regulated_error)
 from .types cimport Status, f64, i8, i32, i64, max_, min_
-from .vector cimport WIDTH, all_zero, choose, column, less, mask, negative, put_pairs, quotient, signs, splat, vec, vmax, vmin
+from .vector cimport WIDTH, all_zero, choose, column, injecting, less, mask, negative, put_pairs, quotient, signs, splat, vec, vmax, vmin
 
 cdef enum:
     STRETCHES = 8
     CACHE_LINE = 64
-
-cdef f64 LOW_ROOT = 0.5     # as in network.pyx
 
 
 cdef class Batch:
@@ -40,6 +38,7 @@ cdef class Batch:
     cdef i64 row[WIDTH]              # the row each lane is at
     cdef i64 end[WIDTH]              # where its stretch ends
     cdef bint ready[WIDTH]           # it has a good voltage to start from
+    cdef readonly i64 alone          # rows that the sequential solver took
     cdef int state[WIDTH]            # Status of the present row
     cdef i8* of_island               # [WIDTH n_island] Status of each island in the present row
     cdef i32 steps[WIDTH]            # Newton steps of the present row
@@ -300,18 +299,15 @@ cdef class Batch:
     cdef vec doubts(self, i32 island, vec odd) noexcept nogil:
         """0 in lanes that are finite and at the upper solution, as ``Grid.accepted`` has it; ``odd`` as in Lanes."""
         cdef Compiled* c = self.grid.c
-        cdef i32 k, slack = c.holder[c.slack[island]]
-        cdef f64 least
-        cdef vec v2, check = splat(0.0), one = splat(1.0), nothing = splat(0.0)
-        least = LOW_ROOT * LOW_ROOT * (self.grid.held_re[slack] * self.grid.held_re[slack]
-                                       + self.grid.held_im[slack] * self.grid.held_im[slack])
+        cdef i32 k
+        cdef vec v2, check = splat(0.0), one = splat(1.0), nothing = splat(0.0), least = splat(self.grid.lowest(island))
         for k in range(c.first_node[island], c.first_node[island + 1]):
             v2 = self.v.e[k] * self.v.e[k] + self.v.f[k] * self.v.f[k]
             check = check + v2 * 0.0
             if self.v.role[k] == REGULATED:
                 odd = signs(odd, splat(-1.0))
-            if self.v.role[k] != IDLE:
-                check = check + choose(less(v2, splat(least)), one, nothing)
+            if self.v.role[k] != IDLE:      # here or in a neighbour: what counts is whether this lane injects
+                check = check + choose(less(v2, least) & injecting(self.v.p[k], self.v.q[k]), one, nothing)
         return check + choose(negative(odd), one, nothing)
 
     cdef void solve_alone(self, int lane, f64 tol, int max_iter) noexcept nogil:
@@ -327,6 +323,7 @@ cdef class Batch:
         self.grid.state[0] = self.grid.plan.signature if self.ready[lane] else 0.0
         if self.ready[lane]:
             self.recall(lane)
+        self.alone += 1
         self.state[lane] = self.grid.solve(tol, max_iter)
         self.steps[lane] = self.grid.iterations
         for k in range(self.grid.n_island):

@@ -38,6 +38,14 @@ cdef extern from *:
     # Reactive power of curve ``k`` at a voltage, straight between its points and level beyond them, and its slope.
     f64 curve_power "twin_curve_power"(const i32* ptr, const f64* curve, i32 k, f64 v, f64* slope) noexcept nogil
 
+cdef extern from *:
+    """
+    /* A loaded bus below half the voltage of its island's slack is past the nose: on a two-bus line the upper solution
+       ends between 0.5 (load angle = line angle) and higher values, never below 0.5 of the source voltage. */
+    #define TWIN_LOW_ROOT 0.5
+    """
+    const f64 LOW_ROOT "TWIN_LOW_ROOT"
+
 cdef enum Role:
     IDLE = 0        # nothing injected: the row is linear
     CONSTANT = 1    # constant power

@@ -1,7 +1,7 @@
 """Rows of racks between their boards and their own batteries: what they draw, and from where."""
 
 from .tables cimport BoardTable, RowTable
-from .types cimport f64, f64_cr, f64_r, i32, i64, max_, min_
+from .types cimport f64, f64_cr, f64_r, i64, max_, min_
 
 
 cdef inline void supply_loss(i64 n, f64_cr commissioned, f64_cr tripped, f64_cr idle_w, f64_cr jobs_w, f64_cr throttle,

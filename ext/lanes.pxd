@@ -38,25 +38,11 @@ cdef inline f64 largest(i64 n, f64_cr x, f64 floor) noexcept nogil:
             lane[k] = max_(x[i + k], lane[k])
     for i in range(whole, n):
         lane[i - whole] = max_(x[i], lane[i - whole])
-    return max_(max_(max_(lane[0], lane[4]), max_(lane[2], lane[6])), max_(max_(lane[1], lane[5]), max_(lane[3], lane[7])))
+    for k in range(LANES // 2):
+        lane[k] = max_(lane[k], lane[k + LANES // 2])
+    return max_(max_(lane[0], lane[2]), max_(lane[1], lane[3]))
 
 
 cdef inline f64 worst_of(i64 n, f64_cr x) noexcept nogil:
     """The largest of ``n`` residuals >= 0; no number where one of them is none, so that an audit cannot pass it."""
     return largest(n, x, 0.0) + 0.0 * total(n, x)
-
-
-cdef inline f64 largest_of_those(i64 n, f64_cr x, f64_cr there) noexcept nogil:
-    """The largest of the numbers whose ``there`` is positive, and 0."""
-    cdef f64 lane[LANES]
-    cdef i64 i, turn, whole = n - n % LANES
-    cdef int k
-    for k in range(LANES):
-        lane[k] = 0.0
-    for turn in range(n // LANES):
-        i = turn * LANES
-        for k in range(LANES):
-            lane[k] = max_(x[i + k] if there[i + k] > 0.0 else 0.0, lane[k])
-    for i in range(whole, n):
-        lane[i - whole] = max_(x[i] if there[i] > 0.0 else 0.0, lane[i - whole])
-    return max_(max_(max_(lane[0], lane[4]), max_(lane[2], lane[6])), max_(max_(lane[1], lane[5]), max_(lane[3], lane[7])))

@@ -180,6 +180,8 @@ cdef class Grid:
     cdef int solve_island(self, i32 island, double tol, int max_iter, bint cold) noexcept nogil
     cdef int robust(self, i32 island, double tol, int max_iter, int start) noexcept nogil
     cdef int newton(self, i32 island, double tol, int max_iter) noexcept nogil
+    cdef int verdict(self, i32 island, f64 worst, int odd, double tol) noexcept nogil
+    cdef f64 lowest(self, i32 island) noexcept nogil
     cdef int by_segments(self, i32 island, double tol) noexcept nogil
     cdef f64 to_next_knot(self, i32 island) noexcept nogil
     cdef int damped(self, i32 island, double tol, int max_iter) noexcept nogil

@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from .elimination cimport (CONSTANT, IDLE, REGULATED, ZIP, Node, System, backward, clear, currents, curve_power,
+from .elimination cimport (CONSTANT, IDLE, LOW_ROOT, REGULATED, ZIP, Node, System, backward, clear, currents, curve_power,
                            eliminate, factor_symmetric, forward, knot_crossed, regulated_error, solve_symmetric,
                            squared_mismatch)
 from .ordering cimport IntList, find_entry, find_root, insert, minimum_degree, unite
@@ -33,14 +33,14 @@ cdef enum:
     HEADER = 8
     BLOCK = 48 * 1024      # bytes that a plan asks the system for at a time
 
+cdef enum:
+    GO_ON = -1     # no status yet
+
 cdef enum Start:
     WARM = 0       # from Grid.state
     COLD = 1
     AS_IT_IS = 2   # from the node voltages an earlier round left
 
-# A loaded bus below half the voltage of its island's slack is past the nose: on a two-bus line the upper solution ends
-# between 0.5 (load angle = line angle) and higher values, never below 0.5 of the source voltage.
-cdef f64 LOW_ROOT = 0.5
 cdef f64 LAMBDA_STEP = 1e-8      # at the nose a continuation's step falls below this share of what it reached
 cdef int CONTINUATION_TRIES = 200
 cdef int SEGMENT_STEPS = 400     # from knot to knot of volt-var curves
@@ -1046,7 +1046,7 @@ cdef class Grid:
         cdef i32 pack = self.c.first_pack[island], last_pack = self.c.first_pack[island + 1], single
         cdef bint regulated = False
         cdef f64 worst
-        cdef int odd, it
+        cdef int odd, it, status
         if self.has_zip:        # a ZIP load is a matter of its own node
             pack = last_pack
         single = first + PACK * (last_pack - pack)
@@ -1061,12 +1061,19 @@ cdef class Grid:
             worst = max_(packs_backward(s, self.c.pack, pack, last_pack, regulated), worst)
             if regulated:
                 worst = max_(worst, regulated_error(s, first, end))
-            self.island_iterations[island] += 1
-            if worst <= tol:
-                return self.accepted(island, odd)
-            if not worst < 1e30:
-                return SINGULAR if worst != worst else NOT_CONVERGED
+            status = self.verdict(island, worst, odd, tol)
+            if status != GO_ON:
+                return status
         return NOT_CONVERGED
+
+    cdef int verdict(self, i32 island, f64 worst, int odd, double tol) noexcept nogil:
+        """Count a Newton step and judge what it left: GO_ON, or the status of the solve."""
+        self.island_iterations[island] += 1
+        if worst <= tol:
+            return self.accepted(island, odd)
+        if not worst < 1e30:
+            return SINGULAR if worst != worst else NOT_CONVERGED
+        return GO_ON
 
     cdef int accepted(self, i32 island, int odd) noexcept nogil:
         """Whether a converged point is finite and the upper solution: OK, SINGULAR or COLLAPSE.
@@ -1078,9 +1085,8 @@ cdef class Grid:
         cdef System* s = &c.s
         cdef f64 least, v2, check = 0.0
         cdef bint low = False
-        cdef i32 k, slack = c.holder[c.slack[island]]
-        least = LOW_ROOT * LOW_ROOT * (self.held_re[slack] * self.held_re[slack]
-                                       + self.held_im[slack] * self.held_im[slack])
+        cdef i32 k
+        least = self.lowest(island)
         for k in range(c.first_node[island], c.first_node[island + 1]):
             v2 = s.e[k] * s.e[k] + s.f[k] * s.f[k]
             check += v2 * 0.0
@@ -1099,17 +1105,15 @@ cdef class Grid:
         cdef System* s = &self.c.s
         cdef i32 first = self.c.first_node[island], end = self.c.first_node[island + 1]
         cdef f64 worst, length
-        cdef int odd, it
+        cdef int odd, it, status
         for it in range(SEGMENT_STEPS):
             currents(s, first, end, s.e, s.f, 1, s.current, True)
             odd = forward(s, first, end)
             worst = backward(s, first, end)
             worst = max_(worst, regulated_error(s, first, end))
-            self.island_iterations[island] += 1
-            if worst <= tol:
-                return self.accepted(island, odd)
-            if not worst < 1e30:
-                return SINGULAR if worst != worst else NOT_CONVERGED
+            status = self.verdict(island, worst, odd, tol)
+            if status != GO_ON:
+                return status
             length = self.to_next_knot(island)
             if length < 1.0:
                 self.move(island, length - 1.0)
@@ -1135,6 +1139,12 @@ cdef class Grid:
                 root = (-half - root if v2 > knot * knot else -half + root) / (de * de + df * df)
                 least = min_(least, max_(root, 0.0))
         return least
+
+    cdef f64 lowest(self, i32 island) noexcept nogil:
+        """|V|² below which a loaded bus of the island is past the nose."""
+        cdef i32 slack = self.c.holder[self.c.slack[island]]
+        return LOW_ROOT * LOW_ROOT * (self.held_re[slack] * self.held_re[slack]
+                                      + self.held_im[slack] * self.held_im[slack])
 
     cdef int damped(self, i32 island, double tol, int max_iter) noexcept nogil:
         """Newton with halved steps while the squared mismatch would grow; ends in plain Newton once that is near."""

@@ -9,10 +9,8 @@ from libc.stdlib cimport qsort
 from libc.string cimport memset
 
 from .ordering cimport IntList
+from .packs cimport PACK
 from .types cimport i8, i32, i64
-
-cdef enum:
-    PACK = 4
 
 cdef struct Root:
     # A subtree that waits to be packed with others of its kind.

@@ -11,7 +11,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from .feeding cimport count_racks, drain_batteries, draw_rows, find_feeds, load_boards, supply_loss
-from .lanes cimport largest, largest_of_those, total
+from .lanes cimport largest, total
 from .network cimport Grid
 from .queue cimport Queue
 from .sources cimport curve_loss_w, solar_available
@@ -203,8 +203,8 @@ cdef class Plant:
         """March to ``until``: return (time of the physics, Reason).
 
         ``exact``: the physics goes to ``until`` itself, else to the last grid line at or before it while the jobs go
-        to ``until``. After GUARD, ``fired_now[:n_fired]`` holds the guards and ``fired_values`` what they saw; after FAILED, ``status`` and
-        ``failed_at``.
+        to ``until``. After GUARD, ``fired_now[:n_fired]`` holds the guards and ``fired_values`` what they saw; after
+        FAILED, ``status`` and ``failed_at``.
         """
         cdef int why
         with nogil:
@@ -957,7 +957,7 @@ cdef class Plant:
             n = last - first
             heat_j = total(n, self.row.heat_j + first)
             air_w = total(n, self.row.air_w + first)
-            valve = largest_of_those(n, self.row.valve + first, self.row.commissioned + first)
+            valve = largest(n, self.row.valve + first, 0.0)   # a row that is not there asks for the least
             self.loop.it_w[k] = total(n, self.row.p_w + first)
             self.loop.supply_tcs_max_c[k] = largest(n, self.row.supply_c + first, -100.0)
             self.loop.die_max_c[k] = largest(n, self.row.die_c + first, -100.0)

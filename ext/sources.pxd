@@ -1,6 +1,6 @@
 """Sources: what the solar blocks can deliver, and the loss curve that every converter shares."""
 
-from .types cimport abs_, exp_, f64, f64_cr, f64_r, i64, max_, min_, sqrt_
+from .types cimport abs_, exp_, f64, i64, max_, min_, sqrt_
 from .tables cimport SourceTable
 
 

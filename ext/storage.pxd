@@ -7,7 +7,7 @@ current; two coupled thermal nodes (cells, coolant) exact for constant inputs. D
 from .lanes cimport worst_of
 from .linear2 cimport Step2, step2
 from .tables cimport StoreTable
-from .types cimport abs_, exp_, f64, f64_cr, f64_r, i64, max_, min_, sqrt_, worse
+from .types cimport abs_, exp_, f64, f64_cr, f64_r, i64, max_, min_, sqrt_
 
 
 cdef enum:

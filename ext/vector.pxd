@@ -51,8 +51,9 @@ cdef extern from *:
     static inline twin_vec twin_signs(twin_vec a, twin_vec b) { return (twin_vec)((twin_mask)a ^ (twin_mask)b); }
     static inline twin_mask twin_less(twin_vec a, twin_vec b) { return a < b; }
     static inline twin_mask twin_negative(twin_vec a) { return (twin_mask)a < 0; }  /* by the sign bit */
+    static inline twin_mask twin_injecting(twin_vec a, twin_vec b) { return (a != 0.0) | (b != 0.0); }
     static inline int twin_all_zero(twin_vec a, twin_vec b) {
-      twin_mask m = (a != 0.0) | (b != 0.0);
+      twin_mask m = twin_injecting(a, b);
       int64_t any = 0;
       for (int i = 0; i < TWIN_WIDTH; i++) any |= m[i];
       return any == 0;
@@ -86,6 +87,7 @@ cdef extern from *:
     vec signs "twin_signs"(vec, vec) noexcept nogil
     mask less "twin_less"(vec, vec) noexcept nogil
     mask negative "twin_negative"(vec) noexcept nogil
+    mask injecting "twin_injecting"(vec, vec) noexcept nogil
     bint all_zero "twin_all_zero"(vec, vec) noexcept nogil
     vec column "twin_column"(const f64* const*, i64) noexcept nogil
     void put_pairs "twin_put_pairs"(f64* const*, i64, vec, vec) noexcept nogil

@@ -20,7 +20,7 @@ LAYERS = (
     (
         "network",
         "network _network_data _matpower _series _controls sensitivities collapse "
-        "short_circuit _short_circuit _pandapower",
+        "short_circuit _short_circuit_data _pandapower",
     ),
     ("boundary data", "weather workload scheduling adequacy"),
     ("formulas", "ageing curves"),

@@ -13,7 +13,7 @@ import networkx as nx
 import numpy as np
 import numpy.typing as npt
 
-from twin._short_circuit import EDGE_FLAGS, EDGE_PLATE, NODE_SOURCES, source_problems, star_points
+from twin._short_circuit_data import EDGE_FLAGS, EDGE_PLATE, NODE_SOURCES, source_problems, star_points
 from twin.errors import Problem, SiteError
 
 Array = npt.NDArray[np.float64]

@@ -17,7 +17,7 @@ from typing import Any
 import networkx as nx
 
 from twin._network_data import t_to_pi, transformer_impedance
-from twin._short_circuit import three_winding
+from twin._short_circuit_data import three_winding
 from twin.errors import Problem, SiteError
 
 READ = (

@@ -32,7 +32,7 @@ from twin._network_data import (
 )
 from twin._pandapower import net_graph, read_net
 from twin._series import Extremes, SolutionSeries, extremes_of
-from twin._short_circuit import three_winding
+from twin._short_circuit_data import three_winding
 from twin.errors import Problem, SiteError
 from twin.short_circuit import ShortCircuit, short_circuit
 
@@ -197,7 +197,7 @@ class Network:
         np.divide(q, self.base_mva, out=arrays["q_pu"])
         if not warm:
             self._grid.forget()
-        status = self._status(self._controls.solve(tol, taps=taps))
+        status = Status(int(self._or_dead(self._controls.solve(tol, taps=taps))))
         fields = {name: self._scaled(name, arrays[source][: self._width(name)]) for name, source in _RESULTS.items()}
         return self._solution(
             fields, arrays["vr"], arrays["vi"],
@@ -215,8 +215,8 @@ class Network:
         """Solve for each row of injections of shape (n_step, n_bus), MW and Mvar, + into the bus.
 
         Eight stretches of the rows are solved side by side; the first row of each starts cold, every other from the
-        row before. Flows are computed when first asked for, from the injections given here: they are copied then only
-        where they must be, so do not change them before.
+        row before. Flows are computed when first asked for, from the arrays given here, which are not copied: do not
+        change them before you have looked at the flows you want.
 
         Networks with reactive limits, ZIP loads, volt-var curves, droop sources or tap changers are solved row after
         row. Tap changers start every row from the graph's ``tap_ratio``: no row's taps depend on the row before.
@@ -225,15 +225,9 @@ class Network:
         self._ready()
         if len(p) < LEAST_ROWS or self._one_by_one:
             return self._in_sequence(p, q, tol, taps=taps)
-        steps, closed = len(p), tuple(self._closed)
-        v = np.empty((steps, len(self.buses), 2))
-        status, iterations = np.zeros(steps, np.int8), np.zeros(steps, np.int32)
-        of_island = np.zeros((steps, max(self._grid.n_island, 1)), np.int8)
-        batch = _core.batch.Batch(self._grid)
-        batch.run(p, q, v, status, of_island, iterations, None, tol, MAX_ITERATIONS)
-
-        if self._grid.n_island == 0:
-            status[status == Status.OK] = Status.DEAD
+        closed = tuple(self._closed)
+        v = np.empty((*p.shape, 2))
+        status, iterations, of_island = self._side_by_side(p, q, tol, v=v)
 
         def flows() -> dict[str, Array]:
             return self._replay(closed, p, q, v=v, of_island=of_island)
@@ -248,19 +242,27 @@ class Network:
         self._ready()
         if len(p) < LEAST_ROWS or self._one_by_one:
             return extremes_of(self._in_sequence(p, q, tol, taps=True))
-        steps, n_bus, n_branch = len(p), len(self.buses), len(self.branches)
-        status, iterations = np.zeros(steps, np.int8), np.zeros(steps, np.int32)
-        of_island = np.zeros((steps, max(self._grid.n_island, 1)), np.int8)
-        found = {"low2": np.zeros(n_bus), "high2": np.zeros(n_bus), "load2": np.zeros(n_branch)}
-        found |= {"loss": np.zeros(steps), "slack": np.zeros(steps)}
-        batch = _core.batch.Batch(self._grid)
-        batch.run(p, q, None, status, of_island, iterations, found, tol, MAX_ITERATIONS)
+        n_bus, n_branch = len(self.buses), len(self.branches)
+        sizes = {"low2": n_bus, "high2": n_bus, "load2": n_branch, "loss": len(p), "slack": len(p)}
+        found = {name: np.zeros(size) for name, size in sizes.items()}
+        status, iterations, _ = self._side_by_side(p, q, tol, extremes=found)
         rate = np.array([branch.rate_mva / self.base_mva for branch in self._data.branches])
         loading = np.divide(np.sqrt(found["load2"]), rate, out=np.zeros(n_branch), where=rate > 0.0)
         return Extremes(
             self.buses, self.branches, np.sqrt(found["low2"]), np.sqrt(found["high2"]), loading,
             found["loss"] * self.base_mva, found["slack"] * self.base_mva, status, iterations,
         )  # fmt: skip
+
+    def _side_by_side(
+        self, p_mw: Array, q_mvar: Array, tol: float, *, v: Array | None = None,
+        extremes: dict[str, Array] | None = None,
+    ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32], npt.NDArray[np.int8]]:  # fmt: skip
+        """Solve rows in lanes into ``v`` or ``extremes``: status and iterations (n_step,), status of each island."""
+        status, iterations = np.zeros(len(p_mw), np.int8), np.zeros(len(p_mw), np.int32)
+        of_island = np.zeros((len(p_mw), max(self._grid.n_island, 1)), np.int8)
+        batch = _core.batch.Batch(self._grid)
+        batch.run(p_mw, q_mvar, v, status, of_island, iterations, extremes, tol, MAX_ITERATIONS)
+        return self._or_dead(status), iterations, of_island
 
     def _rows(self, p_mw: npt.ArrayLike | None, q_mvar: npt.ArrayLike | None) -> tuple[Array, Array]:
         """Injections of every row, MW and Mvar; one given alone is combined with the graph's own of the other."""
@@ -280,10 +282,8 @@ class Network:
             self._controls.series(p_pu, q_pu, out, sums, tol=tol, taps=taps)
         else:
             self._grid.series(p_pu, q_pu, out | sums, tol, MAX_ITERATIONS)
-        if self._grid.n_island == 0:
-            sums["status"][sums["status"] == Status.OK] = Status.DEAD
         v = np.stack([out.pop("vr"), out.pop("vi")], axis=-1)
-        status, iterations = sums["status"].astype(np.int8), sums["iterations"].astype(np.int32)
+        status, iterations = self._or_dead(sums["status"]), sums["iterations"].astype(np.int32)
         flows = self._series_fields(out, sums)
         return SolutionSeries(self.buses, self.branches, v, status, iterations, self._alive(), lambda: flows)
 
@@ -329,9 +329,10 @@ class Network:
         }
         return fields | totals | varying
 
-    def _status(self, code: int) -> Status:
-        """Status of a solve from the kernel's code, which has no word for a network without any slack."""
-        return Status.DEAD if code == Status.OK and self._grid.n_island == 0 else Status(code)
+    def _or_dead(self, codes: npt.ArrayLike) -> npt.NDArray[np.int8]:
+        """Status of solves from the kernel's codes, which have no word for a network without any slack."""
+        codes = np.asarray(codes, dtype=np.int8)
+        return codes if self._grid.n_island else np.where(codes == Status.OK, np.int8(Status.DEAD), codes)
 
     def _alive(self) -> npt.NDArray[np.bool_]:
         return np.asarray(self._grid.arrays["alive"]).astype(bool)

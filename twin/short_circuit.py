@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import networkx as nx
 
 from twin._network_data import Branch, GridData
-from twin._short_circuit import (
+from twin._short_circuit_data import (
     LV_LIMIT_KV,
     feeder_impedance,
     fictitious_resistance,

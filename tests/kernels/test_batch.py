@@ -214,3 +214,42 @@ def test_vectors_of_every_width_give_the_same_bits():
             )
             found.add(done.stdout)
     assert len(found) == 1
+
+
+def alone(net: Network, p: np.ndarray, q: np.ndarray) -> int:
+    """How many rows the sequential solver had to take."""
+    batch, rows = _core.batch.Batch(net._grid), len(p)
+    status, of_island, steps = np.zeros(rows, np.int8), np.zeros((rows, 1), np.int8), np.zeros(rows, np.int32)
+    batch.run(p, q, None, status, of_island, steps, None, 1e-8, 12)
+    return batch.alone
+
+
+def test_a_bus_that_only_other_lanes_load_does_not_move_a_lane():
+    """Behind a ratio of 2.5 the voltage is below half the slack's: no low root where nothing is injected."""
+    graph = nx.Graph(base_mva=100.0)
+    graph.add_node(0, kind="slack", vm_pu=1.02)
+    graph.add_node(1, p_mw=-10.0, q_mvar=-2.0)
+    graph.add_node(2)
+    graph.add_edge(0, 1, name="line", r_pu=0.01, x_pu=0.05)
+    graph.add_edge(1, 2, name="step", **{"from": 1}, r_pu=0.01, x_pu=0.05, tap_ratio=2.5)
+    net = Network(graph)
+    p, q = walk(net, rows=LEAST_ROWS)
+    calm = net.solve_many(p, q)
+    stretch = LEAST_ROWS // 8
+    loaded = p.copy()
+    loaded[stretch:, 2] = -0.1
+    many = net.solve_many(loaded, q)
+    assert calm.converged.all()
+    assert many.v_pu[:stretch].tobytes() == calm.v_pu[:stretch].tobytes()
+    assert many.iterations[:stretch].tolist() == calm.iterations[:stretch].tolist()
+    # the first row of each stretch, and all that are refused: none of the first stretch besides
+    assert (alone(net, p, q), alone(net, loaded, q)) == (8, LEAST_ROWS - stretch + 1)
+
+
+@pytest.mark.parametrize("rows", [4, LEAST_ROWS])
+def test_a_network_without_a_source_is_dead_in_every_row(rows):
+    net = Network(nx.Graph([(0, 1, {"name": "line", "x_pu": 0.1})], base_mva=100.0))
+    p = np.zeros((rows, 2))
+    for answer in (net.solve_many(p, p), net.solve_extremes(p, p)):
+        assert (answer.status == Status.DEAD).all()
+        assert not answer.converged.any()

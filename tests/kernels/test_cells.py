@@ -127,14 +127,14 @@ def test_a_full_day_s_sums_for_ageing_are_those_of_the_steps():
 
 
 def test_a_container_has_the_heat_capacity_of_its_cells_and_of_its_coolant():
-    # 4,992 cells of 5.6 kg: 29.4 MJ/K; 400 l: 1.5 MJ/K (PHYSICS §3.3)
+    # 4,992 cells of 5.6 kg: 29.4 MJ/K; 400 l: 1.5 MJ/K (docs/physics.md)
     tiny = Tiny()
     assert tiny["store", "c_cell_j_k"] == pytest.approx(29.4e6, rel=1e-2)
     assert tiny["store", "c_cool_j_k"] == pytest.approx(1.5e6, rel=1e-2)
 
 
 def test_half_c_heats_a_container_by_some_sixty_kilowatts():
-    # 2.5 % of 2.5 MW, 7.7 K/h without cooling (PHYSICS §3.3)
+    # 2.5 % of 2.5 MW, 7.7 K/h without cooling (docs/physics.md)
     tiny = driven(-2.5e6, soc=0.3, cell_c=25.0, cool_c=25.0)
     tiny["store", "cool_on_c"][:] = 1e3
     tiny.step(2400.0)

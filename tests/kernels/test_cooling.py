@@ -20,7 +20,7 @@ def heat_w(tiny: Tiny) -> np.ndarray:
 
 
 def test_a_die_stands_thirty_kelvin_above_its_coolant_at_full_power():
-    # 1.2 kW × 0.025 K/W (PHYSICS §4.1); 115 of a rack's 132 kW go through the plates of 96 such dies
+    # 1.2 kW × 0.025 K/W (docs/physics.md); 115 of a rack's 132 kW go through the plates of 96 such dies
     tiny = Tiny()
     tiny["row", "idle_w"][:] = tiny["row", "racks"] * 130e3
     settled(tiny)
@@ -94,7 +94,7 @@ def test_an_exchanger_that_cannot_hold_the_supply_takes_what_it_can():
 
 
 def test_zero_flow_warms_a_full_gpu_by_one_and_a_half_kelvin_a_second():
-    # 1.2 kW on 0.775 kJ/K (PHYSICS §4.2)
+    # 1.2 kW on 0.775 kJ/K (docs/physics.md)
     tiny = Tiny()
     tiny["row", "pump_share"][:] = tiny["row", "pump_ua_share"][:] = 0.0
     for name in ("psu_loss_0", "psu_loss_1", "psu_loss_2"):
@@ -266,7 +266,7 @@ def test_pads_do_not_flutter_and_use_as_much_water_in_steps_of_seconds_as_of_a_m
 
 
 def test_a_stopped_plant_lets_its_water_warm_as_its_heat_capacity_says():
-    # 10 l/kW of water: 41.8 kJ/K per kW, 0.024 K/s at full load (PHYSICS §4.2); with glycol 39 kJ/K
+    # 10 l/kW of water: 41.8 kJ/K per kW, 0.024 K/s at full load (docs/physics.md); with glycol 39 kJ/K
     tiny = Tiny()
     tiny["row", "idle_w"][:] = tiny["row", "racks"] * 125e3
     settled(tiny, 2.0)

@@ -23,7 +23,7 @@ CELLS_PER_CONTAINER = 4992
 CELL_AH = 314.0
 CELL_V = 3.2
 COOLANT_L = 400.0
-"""Coolant of a container (PHYSICS page §3.3)."""
+"""Coolant of a container (docs/physics.md)."""
 COOLANT_J_L_K = 1.04 * 3600.0
 """Heat capacity of a litre of it: glycol and water, 1.04 kg/l, 3.6 kJ/(kg·K) (from memory)."""
 CONTAINER_MWH = CELLS_PER_CONTAINER * CELL_AH * CELL_V * 1e-6
