@@ -14,6 +14,7 @@ _PUBLIC = {
     "Scenario": "twin.scenario", "Site": "twin.site", "build": "twin.site", "check": "twin.checking",
     "Run": "twin.run", "simulate": "twin.run", "Results": "twin.results", "open": "twin.results",
     "Network": "twin.network", "Solution": "twin.network", "read_jobs": "twin.workload", "schedule": "twin.scheduling",
+    "adequacy": "twin.studies.adequacy",
     "TwinError": "twin.errors", "ScenarioError": "twin.errors", "SiteError": "twin.errors", "RunError": "twin.errors",
     "SolveError": "twin.errors", "AuditError": "twin.errors", "Problem": "twin.errors",
 }  # fmt: skip
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from twin.scenario import Scenario
     from twin.scheduling import schedule
     from twin.site import Site, build
+    from twin.studies.adequacy import adequacy
     from twin.workload import read_jobs
 
 
