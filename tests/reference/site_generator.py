@@ -1,7 +1,7 @@
-"""Site networks of the generator that lies beside the public data: 56, 295 and 2,891 buses, radial or with loops closed.
+"""Site networks of the generator that lies beside the public data: 56, 295 and 2,891 buses, radial or with loops.
 
-Only tests marked ``needs_data`` may ask for them. The generator's arrays are turned into a graph; none of its solvers is
-used but its own SciPy Newton, as an oracle that shares nothing with us.
+Only tests marked ``needs_data`` may ask for them. The generator's arrays are turned into a graph; none of its solvers
+is used but its own SciPy Newton, as an oracle that shares nothing with us.
 """
 
 import importlib.util
