@@ -106,7 +106,7 @@ class CoolingPlant(Component, kind="cooling_plant"):
         4.0, "condenser water above air; with towers above the wet bulb", gt=0, source="from memory"
     )
     fouling_per_day: float = quantity(0.0005, "air flow of the coolers lost to dust a day", ge=0, source="from memory")
-    fouling_dust_day: float = quantity(
+    dust_day_share: float = quantity(
         0.01, "the same on a day with more than 0.5 mg/m³ of dust", ge=0, source="from memory"
     )
     fouling_cap_share: float = quantity(0.3, "most that dust takes", ge=0, lt=1, source="from memory")
@@ -296,7 +296,7 @@ class CoolingPlant(Component, kind="cooling_plant"):
     def _dust(self, world: World, me: Actor) -> None:
         """A day's dust in the coolers' fins."""
         dusty = world.weather_day(world.now - MS_PER_DAY).dust_mg_m3 > DUST_DAY_MG_M3
-        self._foul(world, self.fouling_dust_day if dusty else self.fouling_per_day)
+        self._foul(world, self.dust_day_share if dusty else self.fouling_per_day)
         me.task("day", world.next_local_day(world.now))
 
     def _foul(self, world: World, more: float) -> None:
