@@ -71,10 +71,10 @@ class Table:
         weight = np.concatenate([self.probability * (1.0 - availability), self.probability * availability])
         sums, place = np.unique(both, return_inverse=True)
         if len(sums) > MOST_STATES:
-            raise ValueError(
-                f"capacities have more than {MOST_STATES:,} different sums: round them, to 1 MW for example"
-            )
-        return Table(sums, np.bincount(place, weights=weight, minlength=len(sums)))
+            raise ValueError(f"capacities have more than {MOST_STATES:,} different sums: round them, to 1 MW say")
+        probability = np.zeros(len(sums))
+        np.add.at(probability, place, weight)
+        return Table(sums, probability)
 
 
 EMPTY = Table(np.zeros(1, np.int64), np.ones(1))
