@@ -966,7 +966,7 @@ cdef class Plant:
             self.loop.drawn_w[k] = self.loop.power_w[k] * self.loop.fed[k] + self.loop.ups_w[k]
             self.loop.ups_j[k] += self.loop.ups_w[k] * h_s
             worst = worse(march_loop(&self.loop, k, heat_j, air_w, valve, self.site.temp_c[0], self.site.wet_bulb_c[0],
-                                     h_s), worst)
+                                     self.see_row[7], h_s), worst)
         self.rate_k_s = rate
         self.site.heat_residual_pu[0] = worst
 
@@ -977,7 +977,7 @@ cdef class Plant:
         cdef SiteTable* s = &self.site
         cdef i64 i
         cdef f64 solar = 0.0, avail = 0.0, bat = 0.0, q = 0.0, qs = 0.0, it, cool = 0.0, aux = 0.0, ups = 0.0
-        cdef f64 grid = 0.0, var = 0.0, gen = 0.0, unserved, bbu, water = 0.0, loss = 0.0, dis = 0.0
+        cdef f64 grid = 0.0, var = 0.0, gen = 0.0, unserved, bbu, water = 0.0, dry = 0.0, loss = 0.0, dis = 0.0
         for i in range(self.grid.n):
             grid += self.grid.p_w[i]
             var += self.grid.q_var[i]
@@ -999,7 +999,8 @@ cdef class Plant:
         bbu = total(self.row.n, self.row.bbu_w)
         for i in range(self.loop.n):
             cool += self.loop.drawn_w[i] + self.loop.cdu_w[i]
-            water += self.loop.water_kg_s[i]
+            water += self.loop.used_kg_s[i]
+            dry = worse(self.loop.water_off_kg_s[i], dry)
         for i in range(self.board.n):
             ups += self.board.loss_w[i]
         for i in range(self.aux.n):
@@ -1023,6 +1024,7 @@ cdef class Plant:
         s.unserved_w[0] = unserved
         s.bbu_w[0] = bbu
         s.water_kg_s[0] = water
+        s.water_residual_pu[0] = dry / max_(water, 1.0)   # 1 kg/s: below, a residual is rounding
         s.pue[0] = s.load_w[0] / it if it > 1e3 else 0.0
         s.mismatch_w[0] = self.network.mismatch_sum * BASE
         s.cap[0] = self.tier.cap[N_TIER - 1]
@@ -1066,7 +1068,7 @@ cdef class Plant:
         return NOMINAL_HZ - DROOP_HZ * min_(max_(battery_w / max_(able_w, 1.0), -1.0), 1.0)
 
     cdef int audit(self, f64 h_s) noexcept nogil:
-        """Books of the step: energy of the site, heat of every node, charge of every store, GPUs. 0 when they close."""
+        """Books of the step: energy of the site, heat of every node, charge of every store, GPUs, water. 0 when they close."""
         cdef SiteTable* s = &self.site
         cdef f64 put = s.solar_w[0] + s.grid_w[0] + s.battery_w[0] + s.genset_w[0]
         cdef f64 through = abs_(s.grid_w[0]) + s.solar_w[0] + abs_(s.battery_w[0]) + abs_(s.genset_w[0])
@@ -1086,6 +1088,8 @@ cdef class Plant:
                 return 3
         if s.gpus_used[0] > s.gpus_online[0] or s.gpus_used[0] < 0.0:
             return 4
+        if not (s.water_residual_pu[0] <= AUDIT_SHARE):
+            return 5
         return 0
 
     cdef void book(self, f64 h_s) noexcept nogil:
@@ -1123,6 +1127,9 @@ cdef class Plant:
             b.heat_water[0] += self.loop.heat_out_w[i] * h_s
             b.heat_air[0] += self.loop.air_w[i] * h_s
             b.heat_walls[0] += self.loop.leak_w[i] * h_s
+            b.evaporated_kg[0] += self.loop.water_kg_s[i] * h_s
+            b.makeup_kg[0] += self.loop.makeup_kg_s[i] * h_s
+        b.worst_water_pu[0] = max_(b.worst_water_pu[0], s.water_residual_pu[0])
         b.rows_s[0] += total(self.row.n, self.row_work) * h_s
         b.rows_up_s[0] += total(self.row.n, self.row_work + self.row.n) * h_s
 

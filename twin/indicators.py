@@ -111,6 +111,7 @@ def _audit(ledger: Mapping[str, float]) -> dict[str, float]:
     return {
         "largest_energy_residual_pu": float(ledger["worst_energy_pu"]),
         "largest_heat_residual_pu": float(ledger["worst_heat_pu"]),
+        "largest_water_residual_pu": float(ledger["worst_water_pu"]),
         "cumulative_drift_pu": 0.0 if drift is None else drift,
     }
 

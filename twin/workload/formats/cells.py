@@ -1,0 +1,120 @@
+"""Columns of a CSV by the names its publisher gave them, for formats that compute ours from several of theirs."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from twin.workload.formats.columns import Block, blocks, near, numbers
+from twin.workload.formats.source import Problems, Source
+from twin.workload.formats.trace import UNKNOWN, RawJobs, Text
+from twin.workload.jobs import Float64
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Some columns of a file; every array of shape (n_rows,)."""
+
+    number: Mapping[str, Float64]
+    """Numeric columns; -1 where a cell is blank or negative."""
+    text: Mapping[str, Text]
+    rows: int
+
+
+def header_of(source: Source) -> list[str]:
+    """The names in the first row; empty for an empty file."""
+    return [word.strip() for word in next(csv.reader(source.lines()), [])]
+
+
+def read_cells(
+    source: Source, *, numeric: Sequence[str], texts: Sequence[str] = (), header: Sequence[str] | None = None
+) -> Cells:
+    """The named columns of ``source``; ``header`` names those of a file that has no header row.
+
+    Raise ScenarioError with every column that is missing and every cell that is no number.
+    """
+    problems = Problems(source.name)
+    rows = csv.reader(source.lines(), strict=True)
+    try:
+        names = list(header) if header is not None else [name.strip() for name in next(rows, [])]
+        place = _places(names, [*numeric, *texts], problems)
+        problems.raise_any()
+        parts = [_part(block, numeric, texts, problems) for block in blocks(rows, place, problems)]
+    except csv.Error as error:
+        raise source.problem(f"is not CSV: {error}", line=rows.line_num) from error
+    problems.raise_any()
+    number = {name: np.concatenate([part[0][name] for part in parts]) for name in numeric}
+    text = {name: np.concatenate([part[1][name] for part in parts]) for name in texts}
+    return Cells(number, text, rows=sum(part[2] for part in parts))
+
+
+def _places(names: Sequence[str], wanted: Iterable[str], problems: Problems) -> dict[str, int]:
+    theirs = {name: i for i, name in reversed(list(enumerate(names)))}
+    for name in wanted:
+        if name not in theirs:
+            message = f"the file has no column {name!r}; it has {', '.join(names) or 'none'}"
+            problems.add(message, line=1, hint=near(name, theirs))
+    return {name: theirs[name] for name in wanted if name in theirs}
+
+
+def _part(
+    block: Block, numeric: Sequence[str], texts: Sequence[str], problems: Problems
+) -> tuple[dict[str, Float64], dict[str, Text], int]:
+    number = {name: numbers(block, name, problems, path="workload.path") for name in numeric}
+    text = {name: np.array(block.texts(name), dtype=object) for name in texts}
+    return number, text, len(block.cells)
+
+
+def raw_jobs(
+    *,
+    submit_s: Float64,
+    size: Float64,
+    run_s: Float64,
+    job: Float64 | None = None,
+    request_s: Float64 | None = None,
+    wait_s: Float64 | None = None,
+    status: Float64 | None = None,
+    user: Text | None = None,
+    pool: Text | None = None,
+    tier: Float64 | None = None,
+    watts_per_gpu: Float64 | None = None,
+    extra: Mapping[str, Float64] | None = None,
+) -> RawJobs:
+    """Records of which only some columns are known; the others are filled with -1 or an empty text."""
+    n = len(submit_s)
+
+    def known(values: Float64 | None) -> Float64:
+        return np.full(n, float(UNKNOWN)) if values is None else np.where(values < 0, float(UNKNOWN), values)
+
+    def named(values: Text | None) -> Text:
+        return np.full(n, "", dtype=object) if values is None else values
+
+    return RawJobs(
+        job=known(job),
+        submit_s=known(submit_s),
+        size=known(size),
+        run_s=known(run_s),
+        request_s=known(request_s),
+        wait_s=known(wait_s),
+        status=known(status),
+        user=named(user),
+        pool=named(pool),
+        tier=known(tier),
+        watts_per_gpu=known(watts_per_gpu),
+        checkpoint_s=known(None),
+        extra=dict(extra or {}),
+    )
+
+
+def between(first: Float64, last: Float64) -> Float64:
+    """``last - first`` where both are known and in that order, else -1."""
+    good = (first >= 0) & (last >= first)
+    return np.where(good, last - first, float(UNKNOWN))
+
+
+def coded(texts: Text, codes: Mapping[str, int]) -> Float64:
+    """The code of each text, whatever its case; -1 for one that is not in ``codes``."""
+    return np.array([codes.get(str(text).lower(), UNKNOWN) for text in texts], dtype=np.float64)
