@@ -63,7 +63,7 @@ def test_bad_rows_are_listed_with_their_lines_and_exit_code_2():
     code, text = call(DATA / "broken.csv")
     assert code == 2
     assert "5 problems" in text
-    assert "line 3 workload.columns.submit" in text
+    assert "line 3   --column submit" in text
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,25 @@ def test_batsim_takes_run_times_from_profiles_of_delays():
     assert (report.header, report.dropped) == ({"nb_res": "32"}, {"run time unknown": 1})
 
 
+def test_batsim_follows_sequences_of_sequences_in_its_new_names(tmp_path):
+    profiles = {
+        "10s": {"type": "DelayProfile", "delay": 10},
+        "once": {"type": "SequentialCompositionProfile", "seq": ["10s", "10s"]},
+        "thrice": {"type": "SequentialCompositionProfile", "repeat": 3, "seq": ["once", "10s"]},
+        "endless": {"type": "SequentialCompositionProfile", "seq": ["endless"]},
+    }
+    jobs = [{"id": name, "subtime": 0, "res": 1, "profile": name} for name in profiles]
+    (tmp_path / "w.json").write_text(json.dumps({"jobs": jobs, "profiles": profiles}))
+    found = read_jobs(tmp_path / "w.json")
+    assert columns_of(found, "job", "run_s") == [(1, 10.0), (2, 20.0), (3, 90.0)]
+    assert found.attrs["report"].dropped == {"run time unknown": 1}
+
+
+def test_numbers_that_count_from_the_start_of_a_trace_are_no_dates(tmp_path):
+    (tmp_path / "a.csv").write_text("submit,size,run\n5,1,60\n")
+    assert read_jobs(tmp_path / "a.csv").attrs["report"].unix_start_s is None
+
+
 def test_a_broken_batsim_workload_lists_every_bad_job(tmp_path):
     path = tmp_path / "w.json"
     jobs = [{"subtime": "x", "res": 1, "profile": "d"}, 3, {"subtime": 0, "res": 1, "profile": "e"}]

@@ -25,7 +25,12 @@ from twin.workload.formats.times import epoch_ms, zone_of
 from twin.workload.formats.trace import ReadOptions, Trace
 from twin.workload.jobs import Float64, ImportReport
 
-_OPTIONS = {"workload.source": "--format", "workload.time_unit": "--time-unit"}
+_OPTIONS = {
+    "workload.path": "FILE",
+    "workload.source": "--format",
+    "workload.time_unit": "--time-unit",
+    "workload.time_zone": "--time-zone",
+}
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -46,6 +51,22 @@ class Request:
 
 def answer(asked: Request, *, plot: Path | None, export: Path | None, as_json: bool) -> str:
     """The text to print; files are written on the way. Raise ScenarioError for a bad file or option."""
+    try:
+        return _answer(asked, plot=plot, export=export, as_json=as_json)
+    except ScenarioError as error:
+        raise ScenarioError([_as_option(problem, asked.file) for problem in error.problems]) from error
+
+
+def _as_option(problem: Problem, file: Path) -> Problem:
+    """The problem in the words of the command line, in place of a scenario's keys."""
+    path = _OPTIONS.get(problem.path, problem.path)
+    if path.startswith("workload.columns."):
+        path = f"--column {path.removeprefix('workload.columns.')}"
+    name = file.as_posix() if problem.file == file.name else problem.file
+    return replace(problem, path=path, file=name, got=None if problem.got == str(file) else problem.got)
+
+
+def _answer(asked: Request, *, plot: Path | None, export: Path | None, as_json: bool) -> str:
     _check(asked, plot)
     source = Source(asked.file)
     if asked.file.is_file() and asked.format is None:
@@ -78,7 +99,7 @@ def _check(asked: Request, plot: Path | None) -> None:
         checked_options(asked.format, known, asked.columns, asked.time_unit, asked.time_zone)
         zone_of(asked.time_zone)
     except ScenarioError as error:
-        problems += [replace(p, path=_OPTIONS.get(p.path, p.path)) for p in error.problems]
+        problems += error.problems
     except ValueError as error:
         problems.append(Problem("--time-zone", str(error), got=asked.time_zone))
     for name, value in (("--scale-gpus", asked.scale_gpus), ("--time-warp", asked.time_warp)):

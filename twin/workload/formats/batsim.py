@@ -19,6 +19,8 @@ CSV_COLUMNS = {
     "job": "job_id", "submit": "submission_time", "size": "requested_number_of_resources", "run": "execution_time",
     "request": "requested_time", "wait": "waiting_time", "status": "success",
 }  # fmt: skip
+_SEQUENCES = ("sequence", "composed", "sequentialcomposition")
+"""One kind under three names, as old and new versions of Batsim write it."""
 _DEEPEST = 20
 """Sequences inside sequences that are followed; Batsim's own examples nest once."""
 
@@ -78,7 +80,7 @@ def _run_s(profiles: Mapping[str, Any], name: str, depth: int) -> float:
     kind = str(profile.get("type", "")).lower().removesuffix("profile")
     if kind == "delay":
         return _number(profile.get("delay"))
-    if kind in ("sequence", "composed", "composition") and depth < _DEEPEST and isinstance(profile.get("seq"), list):
+    if kind in _SEQUENCES and depth < _DEEPEST and isinstance(profile.get("seq"), list):
         parts = [_run_s(profiles, str(part), depth + 1) for part in profile["seq"]]
         repeat = _number(profile.get("repeat", profile.get("nb", 1)))
         return repeat * sum(parts) if parts and min(*parts, repeat, 0.0) >= 0 else -1.0

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 
 import numpy as np
 
-from twin.workload.formats.columns import Block, blocks, near, numbers
+from twin.workload.formats.columns import Block, blocks, near, numbers, zone_or_problem
 from twin.workload.formats.source import Problems, Source
+from twin.workload.formats.times import epoch_ms
 from twin.workload.formats.trace import UNKNOWN, RawJobs, Text
 from twin.workload.jobs import Float64
 
@@ -30,23 +32,35 @@ def header_of(source: Source) -> list[str]:
 
 
 def read_cells(
-    source: Source, *, numeric: Sequence[str], texts: Sequence[str] = (), header: Sequence[str] | None = None
+    source: Source,
+    *,
+    numeric: Sequence[str] = (),
+    texts: Sequence[str] = (),
+    dates: Sequence[str] = (),
+    zone: str = "UTC",
+    header: Sequence[str] | None = None,
 ) -> Cells:
     """The named columns of ``source``; ``header`` names those of a file that has no header row.
+
+    ``dates`` become seconds since 1970; those without an offset are clock times in ``zone``.
 
     Raise ScenarioError with every column that is missing and every cell that is no number.
     """
     problems = Problems(source.name)
+    clock = zone_or_problem(zone, problems)
+    same: dict[str, str] = {}  # labels repeat: one object for each
     rows = csv.reader(source.lines(), strict=True)
     try:
         names = list(header) if header is not None else [name.strip() for name in next(rows, [])]
-        place = _places(names, [*numeric, *texts], problems)
+        place = _places(names, [*numeric, *texts, *dates], problems)
         problems.raise_any()
-        parts = [_part(block, numeric, texts, problems) for block in blocks(rows, place, problems)]
+        parts = [
+            _part(block, (numeric, texts, dates), clock, same, problems) for block in blocks(rows, place, problems)
+        ]
     except csv.Error as error:
         raise source.problem(f"is not CSV: {error}", line=rows.line_num) from error
     problems.raise_any()
-    number = {name: np.concatenate([part[0][name] for part in parts]) for name in numeric}
+    number = {name: np.concatenate([part[0][name] for part in parts]) for name in (*numeric, *dates)}
     text = {name: np.concatenate([part[1][name] for part in parts]) for name in texts}
     return Cells(number, text, rows=sum(part[2] for part in parts))
 
@@ -61,11 +75,29 @@ def _places(names: Sequence[str], wanted: Iterable[str], problems: Problems) -> 
 
 
 def _part(
-    block: Block, numeric: Sequence[str], texts: Sequence[str], problems: Problems
+    block: Block,
+    wanted: tuple[Sequence[str], Sequence[str], Sequence[str]],
+    clock: tzinfo,
+    same: dict[str, str],
+    problems: Problems,
 ) -> tuple[dict[str, Float64], dict[str, Text], int]:
+    numeric, texts, dates = wanted
     number = {name: numbers(block, name, problems, path="workload.path") for name in numeric}
-    text = {name: np.array(block.texts(name), dtype=object) for name in texts}
+    number |= {name: _dates(block, name, clock, problems) for name in dates}
+    text = {name: np.array([same.setdefault(x, x) for x in block.texts(name)], dtype=object) for name in texts}
     return number, text, len(block.cells)
+
+
+def _dates(block: Block, name: str, clock: tzinfo, problems: Problems) -> Float64:
+    """Seconds since 1970 of a column of dates; -1 where a cell is blank, or bad and noted as a problem."""
+    words = block.texts(name)
+    if not words:
+        return np.empty(0)
+    times_ms, bad, _ = epoch_ms(words, clock)
+    for i in np.flatnonzero(bad).tolist():
+        if words[i]:
+            problems.add(f"expected a date in {name}: 2023-11-16 18:17:03.97", got=words[i][:60], line=block.lines[i])
+    return np.where(bad, float(UNKNOWN), times_ms / 1000.0)
 
 
 def raw_jobs(

@@ -6,6 +6,7 @@ import csv
 import difflib
 import math
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 
 from twin.workload.formats.source import Problems, Source
 from twin.workload.formats.times import epoch_ms, zone_of
-from twin.workload.formats.trace import UNKNOWN, RawJobs, ReadOptions, Trace, trace_of
+from twin.workload.formats.trace import UNKNOWN, RawJobs, ReadOptions, Text, Trace, trace_of
 from twin.workload.jobs import Float64, ImportReport
 
 NAMES: dict[str, tuple[str, ...]] = {
@@ -47,8 +48,8 @@ _BLOCK = 50_000
 def read(source: Source, options: ReadOptions) -> Trace:
     """The jobs of a CSV by ``options.columns`` (ours → theirs), else by the usual names; blank cells are unknown.
 
-    Numeric submit times are in ``time_unit`` (since 1970 where the dates matter); texts are ISO dates in ``time_zone``
-    unless they carry an offset. Raise ScenarioError with every wrong column and cell.
+    Numeric submit times are in ``time_unit`` (dates where they count from 1970 and reach 1980); texts are ISO dates in
+    ``time_zone`` unless they carry an offset. Raise ScenarioError with every wrong column and cell.
     """
     return read_as("csv", source, options)
 
@@ -80,10 +81,18 @@ def trace_of_blocks(
         sha256=source.sha256(),
         rows=len(raw.size),
         repaired={"clock time that occurs twice or never": unsure} if unsure else {},
-        unix_start_s=0.0,
+        unix_start_s=0.0 if _has_dates(raw.submit_s) else None,
         time_zone=options.time_zone,
     )
     return trace_of(raw, report)
+
+
+_FIRST_DATE_S = 315_532_800.0
+"""1980-01-01: numbers that stay below it count from the start of a trace, not from 1970."""
+
+
+def _has_dates(submit_s: Float64) -> bool:
+    return not len(submit_s) or float(submit_s.max()) >= _FIRST_DATE_S
 
 
 def zone_or_problem(name: str, problems: Problems) -> tzinfo:
@@ -106,7 +115,7 @@ def places(header: Sequence[str], columns: Mapping[str, str], problems: Problems
         if ours not in NAMES:
             problems.add(f"expected one of {', '.join(NAMES)}", path=f"workload.columns.{ours}", hint=near(ours, NAMES))
         elif name not in theirs:
-            message = f"the file has no such column; it has {', '.join(theirs)}"
+            message = f"the file has no such column; it has {', '.join(reversed(theirs))}"
             problems.add(message, path=f"workload.columns.{ours}", got=name, line=line, hint=near(name, theirs))
         else:
             place[ours] = theirs[name]
@@ -115,7 +124,7 @@ def places(header: Sequence[str], columns: Mapping[str, str], problems: Problems
         if ours not in columns and found:
             place[ours] = found[0]
         elif ours not in columns and ours in NEEDED:
-            message = f"no column for it; name one of {', '.join(theirs)}"
+            message = f"no column for it; name one of {', '.join(reversed(theirs))}"
             problems.add(message, path=f"workload.columns.{ours}", line=line)
     return place
 
@@ -138,6 +147,10 @@ class Block:
         """The cells of one of our columns; blanks where the file has no such column."""
         i = self.place.get(name)
         return [""] * len(self.cells) if i is None else [row[i].strip() for row in self.cells]
+
+    def labels(self, name: str) -> Text:
+        """The cells of a column whose texts repeat: one object for each text."""
+        return np.array([sys.intern(text) for text in self.texts(name)], dtype=object)
 
 
 def blocks(rows: Iterator[list[str]], place: Mapping[str, int], problems: Problems) -> Iterator[Block]:
@@ -182,8 +195,8 @@ def _convert(block: Block, options: ReadOptions, zone: tzinfo, problems: Problem
         request_s=np.where(seconds["request"] > 0, seconds["request"], UNKNOWN),
         wait_s=seconds["wait"],
         status=np.array([_status(text) for text in block.texts("status")], dtype=np.float64),
-        user=np.array(block.texts("user"), dtype=object),
-        pool=np.array(block.texts("pool"), dtype=object),
+        user=block.labels("user"),
+        pool=block.labels("pool"),
         tier=plain["tier"],
         watts_per_gpu=plain["power"],
         checkpoint_s=seconds["checkpoint"],

@@ -13,11 +13,8 @@ import numpy as np
 
 from twin.errors import Problem, ScenarioError
 from twin.workload.formats.cells import header_of, read_cells
-from twin.workload.formats.columns import zone_or_problem
 from twin.workload.formats.source import Problems, Source
-from twin.workload.formats.times import epoch_ms
-from twin.workload.formats.trace import Text
-from twin.workload.jobs import Float64, ImportReport
+from twin.workload.jobs import ImportReport
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,22 +55,10 @@ def request_format(source: Source) -> str | None:
 
 
 def _azure(source: Source, time_zone: str) -> tuple[_Columns, bool]:
-    cells = read_cells(source, numeric=("ContextTokens", "GeneratedTokens"), texts=("TIMESTAMP",))
-    times_s = _dates(source, cells.text["TIMESTAMP"], time_zone)
-    tokens = {"input_tokens": cells.number["ContextTokens"], "output_tokens": cells.number["GeneratedTokens"]}
-    return {"t_s": times_s, **tokens}, True
-
-
-def _dates(source: Source, texts: Text, time_zone: str) -> Float64:
-    problems = Problems(source.name)
-    zone = zone_or_problem(time_zone, problems)
-    if not len(texts):
-        return np.empty(0)
-    times_ms, bad, _ = epoch_ms(texts.tolist(), zone)
-    for i in np.flatnonzero(bad & (texts != "")):
-        problems.add("expected a date such as 2023-11-16 18:17:03.97", got=texts[i][:60], line=int(i) + 2)
-    problems.raise_any()
-    return np.where(bad, -1.0, times_ms / 1000.0)
+    cells = read_cells(source, numeric=("ContextTokens", "GeneratedTokens"), dates=("TIMESTAMP",), zone=time_zone)
+    number = cells.number
+    columns = {"t_s": number["TIMESTAMP"], "input_tokens": number["ContextTokens"]}
+    return columns | {"output_tokens": number["GeneratedTokens"]}, True
 
 
 def _burstgpt(source: Source, time_zone: str) -> tuple[_Columns, bool]:
