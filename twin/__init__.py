@@ -15,6 +15,7 @@ _PUBLIC = {
     "Run": "twin.run", "simulate": "twin.run", "Results": "twin.results", "open": "twin.results",
     "Network": "twin.network", "Solution": "twin.network", "read_jobs": "twin.workload", "schedule": "twin.scheduling",
     "adequacy": "twin.generation_adequacy",
+    "reliability": "twin.studies.reliability",
     "TwinError": "twin.errors", "ScenarioError": "twin.errors", "SiteError": "twin.errors", "RunError": "twin.errors",
     "SolveError": "twin.errors", "AuditError": "twin.errors", "Problem": "twin.errors",
 }  # fmt: skip
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from twin.scenario import Scenario
     from twin.scheduling import schedule
     from twin.site import Site, build
+    from twin.studies.reliability import reliability
     from twin.workload import read_jobs
 
 

@@ -26,6 +26,13 @@ class Breaker(Component, kind="breaker"):
     auto_transfer: bool = quantity(False, "close by itself when one side has lost its supply or its tie to the grid")
     transfer_s: float = quantity(1.1, "time from the loss of a side to the transfer", ge=0, source="from memory")
 
+    failures_per_year: float = quantity(
+        0.0036, "failures that open it", ge=0, source="IEEE 493-2007 class, from memory"
+    )
+    repair_h: float = quantity(
+        83.0, "mean time to return it to service", gt=0, source="IEEE 493-2007 class, from memory"
+    )
+
     def lower(self, plan: Plan) -> None:
         """Add the coupler."""
         path = f"{self.kind}.{self.name}"

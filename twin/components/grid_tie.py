@@ -20,6 +20,13 @@ class GridTie(Component, kind="grid_tie"):
         400.0, "most that may be fed in; 20 % of generation is the rule, from memory", ge=0
     )
 
+    failures_per_year: float = quantity(
+        1.956, "outages of the public network", ge=0, source="single circuit, IEEE 493-2007 class, from memory"
+    )
+    repair_h: float = quantity(
+        1.32, "mean time to return it to service", gt=0, source="IEEE 493-2007 class, from memory"
+    )
+
     def lower(self, plan: Plan) -> None:
         """Add the tie, its limits as inputs and the first right to hold an island."""
         bus = plan.bus_index(self.bus, f"{self.kind}.{self.name}.bus")

@@ -22,6 +22,11 @@ class Line(Component, kind="line"):
     c_nf_km: float = quantity(12.0, "capacitance", ge=0, source="twin bundle at 330 kV, from memory")
     rate_mva: float = quantity(1200.0, "rating", gt=0)
 
+    failures_per_year: float = quantity(
+        0.054, "failures that take it out of service", ge=0, source="18 km at 0.3 per 100 km, from memory"
+    )
+    repair_h: float = quantity(10.0, "mean time to return it to service", gt=0, source="from memory")
+
     def lower(self, plan: Plan) -> None:
         """Add the branch."""
         start, end = (plan.bus_index(bus, f"{self.kind}.{self.name}") for bus in (self.from_bus, self.to_bus))

@@ -98,6 +98,15 @@ class RackHall(Component, kind="rack_hall"):
         1.0, "mean time to return a rack", gt=0, source="80 % restart in 10–30 min, from memory"
     )
 
+    side_failures_per_year: float = quantity(
+        0.0059, "failures of the 35/10 kV supply of a side", ge=0, source="IEEE 493-2007 class, from memory"
+    )
+    side_repair_h: float = quantity(297.0, "mean time to return it", gt=0, source="IEEE 493-2007 class, from memory")
+    ups_failures_per_year: float = quantity(
+        0.04, "failures of the UPS of a board that drop the board", ge=0, source="UPS module, from memory"
+    )
+    ups_repair_h: float = quantity(8.0, "mean time to return it", gt=0, source="from memory")
+
     @property
     def racks_of_rows(self) -> list[int]:
         """Racks of each row group of a room."""

@@ -31,6 +31,16 @@ class Transformer(Component, kind="transformer"):
     trip_loading_pu: float = quantity(1.5, "loading at which it trips after trip_after_s", gt=1)
     trip_after_s: float = quantity(60.0, "time above trip_loading_pu before it trips", ge=0)
 
+    failures_per_year: float = quantity(
+        0.0153, "failures that take it out of service", ge=0, source="IEEE 493-2007 class, from memory"
+    )
+    repair_h: float = quantity(
+        79.0,
+        "mean time to return it to service",
+        gt=0,
+        source="with a spare on site; 1,178 h without; IEEE 493-2007 class, from memory",
+    )
+
     def lower(self, plan: Plan) -> None:
         """Add the branch and its alarms at 100, 110 and the tripping percentage."""
         path = f"{self.kind}.{self.name}"

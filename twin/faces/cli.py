@@ -273,6 +273,39 @@ def _column_map(pairs: Sequence[str], file: Path) -> dict[str, str]:
 
 
 @app.command()
+def reliability(
+    scenario: ScenarioPath,
+    years: Annotated[int, typer.Option(metavar="N", help="Years to draw, at most.")] = 1000,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write tables, JSON and plot there.")] = None,
+    relative_error: Annotated[
+        float | None, typer.Option(help="Stop once the energy not served is known to this share, such as 0.02.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes; 0: one a core. The figures do not depend on it.")] = 0,
+    sla_cost: Annotated[float, typer.Option(help="Cost of a lost GPU-hour, in your currency.")] = 2.0,
+    sets: Sets = None,
+    seed: Seed = None,
+    progress: Shown = Progress.auto,
+    no_color: NoColor = False,
+) -> None:
+    """Draw years of failures and repairs: loss of load, halls' availability, GPU-hours lost, what matters most."""
+    console = _console(no_color=no_color)
+    with _guarded(no_color=no_color, file=scenario, out=out):
+        if out is not None:
+            _check_empty(out, scenario)
+        from twin.faces.reliability_command import show_reliability, teller
+        from twin.studies.reliability import reliability as study
+
+        found = study(
+            _read(scenario, sets, seed), years=years, relative_error=relative_error, workers=workers,
+            sla_cost_per_gpu_h=sla_cost, progress=teller(progress.value),
+        )  # fmt: skip
+        show_reliability(console, found)
+        if out is not None:
+            found.write(out)
+            typer.echo(f"✓ {out.as_posix()}")
+
+
+@app.command()
 def doctor() -> None:
     """Say what this installation is and what is missing."""
     from twin.faces.doctor import doctor_lines
