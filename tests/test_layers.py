@@ -22,7 +22,7 @@ LAYERS = (
         "network _network_data _matpower _series _controls sensitivities collapse "
         "short_circuit _short_circuit_data _pandapower",
     ),
-    ("boundary data", "weather workload scheduling adequacy"),
+    ("boundary data", "weather workload scheduling generation_adequacy"),
     ("formulas", "ageing curves"),
     ("plan", "plan actors pools"),
     ("component", "component"),

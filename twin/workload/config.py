@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Source = Literal["synthetic", "swf", "philly", "csv", "none"]
+Source = Literal[
+    "synthetic", "swf", "philly", "acme", "helios", "alibaba", "batsim", "opendc", "csv", "parquet", "none"
+]
 TimeUnit = Literal["ms", "s", "min", "h"]
 
 
