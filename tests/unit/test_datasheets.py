@@ -14,7 +14,7 @@ TO_COME = {"battery", "solar_plant"}
 def test_every_number_of_a_sheet_has_a_source_and_a_description(kind):
     silent = [
         record["name"] for record in KINDS[kind].datasheet()
-        if isinstance(record["default"], int | float) and not (record["source"] and record["description"])
+        if type(record["default"]) in (int, float) and not (record["source"] and record["description"])
     ]  # fmt: skip
     assert silent == []
 
