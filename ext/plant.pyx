@@ -250,6 +250,66 @@ cdef class Plant:
                 return True
         return False
 
+    def repeat(self, str part, i64 turns):
+        """Do one part of a step ``turns`` times from the same state, for ``tests/bench``; the state is put back.
+
+        ``part``: see, allot, inject, solve, rows, loops, stores, books, watch, record. KeyError for another.
+        """
+        cdef int what = {"see": 0, "allot": 1, "inject": 2, "solve": 3, "rows": 4, "loops": 5, "stores": 6, "books": 7,
+                         "watch": 8, "record": 9}[part]
+        cdef i64 turn
+        cdef f64 h_s = self.grid_ms * 1e-3
+        memcpy(self.undo_out, self.arena + self.out_first, self.out_bytes)
+        self.save_step()
+        with nogil:
+            for turn in range(turns):
+                self.do_part(what, turn, h_s)
+                if turn % 16 == 15:
+                    self.undo_state()
+            self.undo_state()
+        memcpy(self.arena + self.out_first, self.undo_out, self.out_bytes)
+
+    cdef void undo_state(self) noexcept nogil:
+        """Undo what ``repeat`` did, without the jobs, which it leaves alone."""
+        memcpy(self.arena + self.state_first, self.undo, self.state_bytes)
+        memcpy(self.network.state, self.undo + self.state_bytes, 8 * self.network.n_state)
+
+    cdef void do_part(self, int what, i64 turn, f64 h_s) noexcept nogil:
+        cdef i64 k
+        cdef f64 factor = 1.001 if turn % 2 == 0 else 1.0 / 1.001
+        if what == 0:
+            solar_available(&self.source, self.see_row + WEATHER_COLUMNS, self.see_row + WEATHER_COLUMNS + self.source.n,
+                            self.site.temp_c[0], self.bus.vm_pu, self.bus.alive, self.bus.tied, h_s)
+        elif what == 1:
+            self.allot(h_s)
+        elif what == 2:
+            self.inject()
+        elif what == 3:
+            for k in range(self.bus.n):  # a solution that is already there costs nothing
+                self.network.p_pu[k] = self.network.p_pu[k] * factor
+            self.network.solve(self.tolerance, 12)
+            self.network.flows()
+        elif what == 4:
+            for k in range(self.loop.n):
+                march_rows(&self.row, self.loop.row_first[k], self.loop.row_last[k], self.loop.supply_c[k],
+                           self.loop.flow[k], h_s, self.row_work)
+        elif what == 5:
+            for k in range(self.loop.n):
+                march_loop(&self.loop, k, self.loop.heat_in_w[k] * h_s, 1e5, 0.9, self.site.temp_c[0],
+                           self.site.wet_bulb_c[0], self.see_row[7], h_s)
+        elif what == 6:
+            march_stores(&self.store, h_s)
+            march_store_heat(&self.store, self.site.temp_c[0], h_s)
+        elif what == 7:
+            self.roll_up(h_s)
+            self.audit(h_s)
+        elif what == 8:
+            self.watch(ALGEBRAIC)
+            self.watch(STATE)
+            self.watch(SOFT)
+        elif what == 9:
+            read_spans(self.n_span, self.span, self.values, self.channel_scale, self.value_now)
+
     def drained(self):
         """Tell that the result buffers were taken."""
         self.hours = 0

@@ -23,7 +23,7 @@ LAYERS = (
         "short_circuit _short_circuit_data _pandapower",
     ),
     ("boundary data", "weather workload scheduling generation_adequacy"),
-    ("formulas", "ageing curves"),
+    ("formulas", "ageing curves swings"),
     ("plan", "plan actors pools"),
     ("component", "component"),
     ("processes", "processes"),

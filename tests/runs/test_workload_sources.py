@@ -64,6 +64,16 @@ def test_a_scenario_runs_with_each_format(tmp_path, source):
     assert results.summary["jobs"]["finished"] > 0
 
 
+def test_the_tables_of_pai_are_found_beside_the_one_that_is_named():
+    results = played(DATA / "pai" / "pai_job_table.csv", "alibaba")
+    assert results.summary["jobs"]["submitted"] == 2
+
+
+def test_a_run_with_a_broken_trace_says_what_is_wrong_with_it():
+    with pytest.raises(twin.ScenarioError, match=r"broken\.csv:3: workload\.columns\.submit"):
+        played(DATA / "broken.csv", "csv")
+
+
 @pytest.mark.parametrize("source", CALENDAR)
 def test_a_dated_trace_runs_by_the_calendar(tmp_path, source):
     name, jobs = SOURCES[source]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from twin.errors import ScenarioError
 from twin.workload import read_jobs, read_power, read_requests
@@ -255,3 +258,35 @@ def test_power_is_sorted_and_summed_over_nodes(tmp_path):
     assert list(power.attrs["report"].dropped.values()) == [1]
     (tmp_path / "nodes.csv").write_text("t_s,node_1,node_2\n5,10,20\n7,1,2\n")
     assert columns_of(read_power(tmp_path / "nodes.csv"), "t_s", "watts") == [(0.0, 30.0), (2.0, 3.0)]
+
+
+SAMPLES = (
+    "acme_kalos.csv", "cluster_log.csv", "cluster_job_log.json", "openb.csv", "job_info_df.csv", "dlrm.csv",
+    "batsim.json", "azure.csv", "burstgpt.csv", "mooncake.jsonl", "power.csv",
+)  # fmt: skip
+NOISE = st.one_of(
+    st.binary(max_size=12),
+    st.sampled_from([b"1" * 5000, b"1e999", b"[" * 3000, b'"', b"null", b"-7", b"NaN", b"1" * 400]),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(noise=NOISE, at=st.integers(0, 900), name=st.sampled_from(SAMPLES))
+def test_no_damage_to_a_file_ends_in_a_traceback(tmp_path_factory, noise, at, name):
+    content = (DATA / name).read_bytes()
+    path = tmp_path_factory.mktemp("damaged") / name
+    path.write_bytes(content[:at] + noise + content[at + 3 :])
+    for read in (read_jobs, read_requests, read_power):
+        with contextlib.suppress(ScenarioError):
+            assert len(read(path)) <= 40
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(noise=st.binary(min_size=1, max_size=8), at=st.integers(0, 4000))
+def test_no_damage_to_parquet_ends_in_a_traceback(tmp_path_factory, noise, at):
+    path = opendc(tmp_path_factory.mktemp("damaged"))
+    content = path.read_bytes()
+    at %= len(content)
+    path.write_bytes(content[:at] + noise + content[at + len(noise) :])
+    with contextlib.suppress(ScenarioError):
+        assert len(read_jobs(path, format="opendc")) <= 2

@@ -20,7 +20,7 @@ class Line(Component, kind="line"):
     r_ohm_km: float = quantity(0.02, "resistance", ge=0, source="2×630 mm² bundle at 330 kV, from memory")
     x_ohm_km: float = quantity(0.30, "reactance", gt=0, source="twin bundle at 330 kV, from memory")
     c_nf_km: float = quantity(12.0, "capacitance", ge=0, source="twin bundle at 330 kV, from memory")
-    rate_mva: float = quantity(1200.0, "rating", gt=0)
+    rate_mva: float = quantity(1200.0, "rating", gt=0, source="twin bundle at 330 kV, from memory")
 
     failures_per_year: float = quantity(
         0.054, "failures that take it out of service", ge=0, source="18 km at 0.3 per 100 km, from memory"

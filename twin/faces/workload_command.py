@@ -236,15 +236,17 @@ def _job_lines(trace: Trace, found: Mapping[str, Any], clock: tzinfo, clock_name
     hours = [f"{share * 24:5.2f}" for share in found["hour_share"]]
     yield "  " + " ".join(hours[:12])
     yield "  " + " ".join(hours[12:])
-    names = _DAYS if dated else tuple(f"d{(i + 4) % 7 + 1}" for i in range(7))
     yield "by weekday, × mean" if dated else "by day of the file's week, × mean"
-    yield "  " + "  ".join(f"{day} {share * 7:.2f}" for day, share in sorted_days(names, found["weekday_share"]))
+    yield "  " + "  ".join(f"{day} {share * 7:.2f}" for day, share in days_of(trace, found))
 
 
-def sorted_days(names: tuple[str, ...], shares: list[float]) -> list[tuple[str, float]]:
-    """Monday first, or the file's first day first."""
-    pairs = list(zip(names, shares, strict=True))
-    return pairs if names[0] == "Mon" else sorted(pairs)
+def days_of(trace: Trace, found: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Day and share of the submissions: Monday first, or day 1 of the file first where it has no dates."""
+    shares = found["weekday_share"]
+    if trace.report.unix_start_s is not None:
+        return list(zip(_DAYS, shares, strict=True))
+    first = _DAYS.index("Thu")  # what second 0 of an undated file counts as
+    return [(f"d{i + 1}", shares[(first + i) % 7]) for i in range(7)]
 
 
 def _when(trace: Trace, i: int, clock: tzinfo) -> str:

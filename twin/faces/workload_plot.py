@@ -36,21 +36,19 @@ def jobs_figure(trace: Trace, found: Mapping[str, Any], title: str) -> go.Figure
     )  # fmt: skip
     figure = make_subplots(rows=3, cols=2, subplot_titles=titles)
     if found["jobs"]:
-        from twin.faces.workload_command import size_classes
+        from twin.faces.workload_command import days_of, size_classes
 
         labels, jobs, work = zip(*size_classes(found["by_size"]), strict=True)
         figure.add_bar(x=labels, y=jobs, name="jobs", row=1, col=1)
         figure.add_bar(x=labels, y=work, name="GPU time", row=1, col=1)
-        days, gpus = _concurrency(trace)
-        figure.add_trace(go.Scatter(x=days, y=gpus, name="GPUs", line_shape="hv"), row=1, col=2)
+        since, gpus = _concurrency(trace)
+        figure.add_trace(go.Scatter(x=since, y=gpus, name="GPUs", line_shape="hv"), row=1, col=2)
         for col, values in ((1, trace.run_s), (2, np.diff(trace.submit_s))):
             x, y = _survival(values)
             figure.add_trace(go.Scatter(x=x, y=y, showlegend=False), row=2, col=col)
         figure.add_bar(x=list(range(24)), y=[24 * s for s in found["hour_share"]], showlegend=False, row=3, col=1)
-        names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
-        if trace.report.unix_start_s is None:
-            names = [f"day {(i + 4) % 7 + 1}" for i in range(7)]
-        figure.add_bar(x=names, y=[7 * s for s in found["weekday_share"]], showlegend=False, row=3, col=2)
+        days, shares = zip(*days_of(trace, found), strict=True)
+        figure.add_bar(x=days, y=[7 * share for share in shares], showlegend=False, row=3, col=2)
     for col in (1, 2):
         figure.update_xaxes(type="log", title="s", row=2, col=col)
     figure.update_xaxes(title="GPUs", type="category", row=1, col=1)

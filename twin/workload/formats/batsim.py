@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from twin.workload.formats.cells import raw_jobs
 from twin.workload.formats.columns import near, read_as
-from twin.workload.formats.source import Problems, Source
+from twin.workload.formats.source import Problems, Source, finite
 from twin.workload.formats.trace import ReadOptions, Trace, trace_of
 from twin.workload.jobs import ImportReport
 
@@ -89,8 +88,8 @@ def _run_s(profiles: Mapping[str, Any], name: str, depth: int) -> float:
 
 def _number(value: object) -> float:
     """A finite number, else -1."""
-    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if good else -1.0  # type: ignore[arg-type]
+    number = finite(value)
+    return -1.0 if number is None else number
 
 
 def _row(
@@ -103,8 +102,8 @@ def _row(
         return None
     before = problems.count
     for key in ("subtime", "res"):
-        if not isinstance(job.get(key), int | float) or isinstance(job[key], bool) or not math.isfinite(job[key]):
-            problems.add(f"{where}.{key}: expected a number", got=job.get(key))
+        if finite(job.get(key)) is None:
+            problems.add(f"{where}.{key}: expected a number", got=str(job.get(key))[:60])
     profile = str(job.get("profile"))
     if profile not in runs_s:
         problems.add(f"{where}.profile: there is no such profile", got=profile, hint=near(profile, runs_s))

@@ -28,7 +28,10 @@ class Cells:
 
 def header_of(source: Source) -> list[str]:
     """The names in the first row; empty for an empty file."""
-    return [word.strip() for word in next(csv.reader(source.lines()), [])]
+    try:
+        return [word.strip() for word in next(csv.reader(source.lines()), [])]
+    except csv.Error as error:
+        raise source.problem(f"is not CSV: {error}", line=1) from error
 
 
 def read_cells(

@@ -27,8 +27,12 @@ def open_parquet(source: Source) -> pq.ParquetFile:
         raise source.problem("there is no such file")
     try:
         return pq.ParquetFile(source.path)
-    except (pa.ArrowException, OSError) as error:
-        raise source.problem(f"is not Parquet: {str(error).splitlines()[0][:120]}") from error
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise source.problem(f"is not Parquet: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:120]
 
 
 def _batches(source: Source, file: pq.ParquetFile, names: Sequence[str]) -> Iterator[Any]:
@@ -36,8 +40,8 @@ def _batches(source: Source, file: pq.ParquetFile, names: Sequence[str]) -> Iter
 
     try:
         yield from file.iter_batches(batch_size=_BATCH, columns=list(names))
-    except (pa.ArrowException, OSError) as error:
-        raise source.problem(f"cannot be read: {str(error).splitlines()[0][:120]}") from error
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise source.problem(f"cannot be read: {_first_line(error)}") from error
 
 
 def numbers_of(source: Source, file: pq.ParquetFile, names: Sequence[str]) -> dict[str, Float64]:
@@ -52,7 +56,7 @@ def numbers_of(source: Source, file: pq.ParquetFile, names: Sequence[str]) -> di
                 if pa.types.is_timestamp(column.type):
                     column = column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
                 values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-            except pa.ArrowException as error:
+            except (pa.ArrowException, ValueError) as error:
                 raise source.problem(f"column {name!r} holds no numbers but {column.type}") from error
             if np.isinf(values).any():
                 raise source.problem(f"column {name!r}: expected finite numbers")

@@ -92,8 +92,10 @@ def _row(entry: Any, i: int, problems: Problems) -> tuple[str, str, str, float, 
 
 
 def _gpus(attempt: dict[str, Any]) -> int:
-    detail = attempt.get("detail") or []
-    return sum(len(server.get("gpus") or []) for server in detail if isinstance(server, dict))
+    detail = attempt.get("detail")
+    servers = [server for server in detail if isinstance(server, dict)] if isinstance(detail, list) else []
+    gpus = [server.get("gpus") for server in servers]
+    return sum(len(names) for names in gpus if isinstance(names, list))
 
 
 def _text(value: object) -> str:

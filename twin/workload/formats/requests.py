@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 
 from twin.errors import Problem, ScenarioError
 from twin.workload.formats.cells import header_of, read_cells
-from twin.workload.formats.source import Problems, Source
+from twin.workload.formats.source import Problems, Source, finite
 from twin.workload.jobs import ImportReport
 
 if TYPE_CHECKING:
@@ -94,19 +93,19 @@ def _mooncake(source: Source, time_zone: str) -> tuple[_Columns, bool]:
 def _json_row(line: str, number: int, problems: Problems) -> tuple[float, float, float, list[Any]] | None:
     try:
         entry = json.loads(line)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         problems.add("expected a JSON object in each line", got=line.strip()[:60], line=number)
         return None
     if not isinstance(entry, dict):
         problems.add("expected a JSON object in each line", got=line.strip()[:60], line=number)
         return None
-    values = [entry.get(name) for name in ("timestamp", "input_length", "output_length")]
+    numeric = [finite(entry.get(name)) for name in ("timestamp", "input_length", "output_length")]
     ids = entry.get("hash_ids", [])
-    numeric = [value for value in values if isinstance(value, int | float) and math.isfinite(value)]
-    if len(numeric) < len(values) or not isinstance(ids, list):
+    time, tokens_in, tokens_out = numeric
+    if time is None or tokens_in is None or tokens_out is None or not isinstance(ids, list):
         problems.add("expected numbers timestamp, input_length, output_length", got=line.strip()[:60], line=number)
         return None
-    return float(numeric[0]), float(numeric[1]), float(numeric[2]), [str(value) for value in ids]
+    return time, tokens_in, tokens_out, [str(value) for value in ids]
 
 
 READERS: dict[str, Callable[[Source, str], tuple[_Columns, bool]]] = {

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import lzma
+import math
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -100,8 +101,8 @@ class Source:
             return json.loads(text)
         except json.JSONDecodeError as error:
             raise self.problem(f"is not JSON: {error.msg}", line=error.lineno) from error
-        except RecursionError as error:
-            raise self.problem("is not JSON that can be read: nested too deep") from error
+        except (RecursionError, ValueError) as error:  # nested too deep, or a number of thousands of digits
+            raise self.problem(f"is not JSON that can be read: {error}") from error
 
     def json_items(self) -> Iterator[Any]:
         """The items of a document that is one array, one after the other, without holding the document."""
@@ -147,8 +148,8 @@ class _Items:
                 if len(self.rest) - self.at > _LONGEST_ITEM:
                     raise self.source.problem(f"is not JSON: {error.msg}", line=self.line) from None
                 return  # the rest of the item is in the lines to come
-            except RecursionError as error:
-                raise self.source.problem("is nested too deep", line=self.line) from error
+            except (RecursionError, ValueError) as error:  # nested too deep, or a number of thousands of digits
+                raise self.source.problem(f"cannot be read: {error}", line=self.line) from error
             yield item
 
     def _to_item(self) -> bool:
@@ -171,3 +172,14 @@ class _Items:
         """Raise ScenarioError where the list did not end."""
         if self.state != "after":
             raise self.source.problem("is not JSON: the list of jobs does not end", line=self.line)
+
+
+def finite(value: object) -> float | None:
+    """The number that JSON gave, as a float; None for what is none, or is beyond all floats."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
