@@ -48,7 +48,18 @@ def test_help_answers_at_once_and_lists_only_what_there_is() -> None:
         spent.append(time.perf_counter() - start)
     assert min(spent) < 0.4
     listed = [line.split()[0] for line in done.stdout.split("Commands:")[1].splitlines() if line.strip()]
-    assert listed == ["run", "resume", "check", "describe", "schema", "new", "report", "workload", "doctor"]
+    assert listed == [
+        "run",
+        "resume",
+        "check",
+        "describe",
+        "schema",
+        "new",
+        "report",
+        "workload",
+        "reliability",
+        "doctor",
+    ]
 
 
 def test_help_loads_no_heavy_library() -> None:
@@ -216,3 +227,11 @@ def test_a_misspelt_key_hides_no_misspelt_asset(tmp_path: Path) -> None:
     assert code == 2
     for words in ("5 problems", "did you mean energy_mwh", "power_mw = 550", "T12", "after the end", "supply_k"):
         assert words in text
+
+
+def test_reliability_refuses_years_that_are_none_and_a_folder_that_is_full(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("x")
+    assert call("reliability", "scenarios/base/zhongwei.toml", "--years", "1")[0] == 2
+    code, text = call("reliability", "scenarios/base/zhongwei.toml", "--out", str(tmp_path))
+    assert code == 2
+    assert "is not empty" in text
