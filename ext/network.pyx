@@ -18,7 +18,7 @@ import numpy as np
 from .elimination cimport (CONSTANT, IDLE, LOW_ROOT, REGULATED, ZIP, Node, System, backward, clear, currents, curve_power,
                            eliminate, factor_symmetric, forward, knot_crossed, regulated_error, solve_symmetric,
                            squared_mismatch)
-from .ordering cimport IntList, find_entry, find_root, insert, minimum_degree, unite
+from .ordering cimport IntList, find_entry, find_root, give_room, insert, minimum_degree, unite
 from .packing cimport Forest, Root, find_packs, grow_forest, order_by_packs
 from .packs cimport PACK, Pack, packs_backward, packs_forward, refresh_packs
 from .types cimport (BAD_INPUT, COLLAPSE, NOT_CONVERGED, OK, SINGULAR, abs_, f64, i8, i32, i64, max_, min_, sqrt_, u8)
@@ -107,14 +107,19 @@ cdef class Pattern:
 
     def __init__(self, i32 n, i32[::1] a, i32[::1] b, i32 n_edge, i32[::1] part, i8[::1] fixed=None):
         cdef IntList* adjacent = <IntList*> calloc(max(n, 1), sizeof(IntList))
+        cdef i32* block = NULL
         cdef i32 k
-        if adjacent == NULL:
-            raise MemoryError
         try:
+            if adjacent != NULL:
+                block = give_room(n, adjacent, &a[0], &b[0], n_edge)
+            if block == NULL:
+                raise MemoryError
             self.build(n, a, b, n_edge, part, fixed, adjacent)
         finally:
-            for k in range(n):
-                free(adjacent[k].at)
+            for k in range(n if adjacent != NULL else 0):
+                if adjacent[k].own:
+                    free(adjacent[k].at)
+            free(block)
             free(adjacent)
 
     cdef build(self, i32 n, i32[::1] a, i32[::1] b, i32 n_edge, i32[::1] part, i8[::1] fixed, IntList* adjacent):

@@ -12,7 +12,8 @@ from .types cimport i32
 cdef struct IntList:
     i32* at      # sorted, without repeats
     i32 n        # entries in use
-    i32 room     # entries allocated
+    i32 room     # entries that have room
+    i32 own      # 1: ``at`` was allocated for this list alone; 0: it is part of a larger block
 
 
 cdef struct DegreeQueue:
@@ -29,12 +30,35 @@ cdef inline int grow(IntList* items, i32 room) noexcept nogil:
     if room <= items.room:
         return 0
     room = max(room, 2 * items.room, 4)
-    at = <i32*> realloc(items.at, room * sizeof(i32))
+    at = <i32*> realloc(items.at if items.own else NULL, room * sizeof(i32))
     if at == NULL:
         return -1
+    if not items.own:
+        memcpy(at, items.at, items.n * sizeof(i32))
     items.at = at
     items.room = room
+    items.own = 1
     return 0
+
+
+cdef inline i32* give_room(i32 n, IntList* lists, const i32* a, const i32* b, i32 n_edge) noexcept nogil:
+    """One block for the lists of n nodes: as many entries as edges end there, and two for fill. NULL: memory is out.
+
+    Lists that outgrow their part take memory of their own; the caller frees the block and those.
+    """
+    cdef i32* block = <i32*> malloc((2 * <size_t> n_edge + 2 * <size_t> n + 1) * sizeof(i32))
+    cdef i32 k, at = 0
+    if block == NULL:
+        return NULL
+    for k in range(n):
+        lists[k].room = 2
+    for k in range(n_edge):
+        lists[a[k]].room += 1
+        lists[b[k]].room += 1
+    for k in range(n):
+        lists[k].at = block + at
+        at += lists[k].room
+    return block
 
 
 cdef inline int insert(IntList* items, i32 value) noexcept nogil:
@@ -138,6 +162,7 @@ cdef inline int minimum_degree(i32 n, IntList* adjacent, i32* order) noexcept no
         return -1
     scratch.at = NULL
     scratch.n = scratch.room = 0
+    scratch.own = 1
     queue.head = memory
     queue.tail = memory + (n + 1)
     queue.after = memory + 2 * (n + 1)

@@ -142,6 +142,8 @@ cdef class Plant:
     cdef int run_queue(self, i64 te) noexcept nogil
     cdef int run_queue_past(self, i64 te) noexcept nogil
     cdef void save_step(self) noexcept nogil
+    cdef void undo_state(self) noexcept nogil
+    cdef void do_part(self, int what, i64 turn, f64 h_s) noexcept nogil
     cdef void undo_step(self) noexcept nogil
     cdef int try_step(self, i64 te) noexcept nogil
     cdef int step(self, i64 te) noexcept nogil

@@ -250,6 +250,66 @@ cdef class Plant:
                 return True
         return False
 
+    def repeat(self, str part, i64 turns):
+        """Do one part of a step ``turns`` times from the same state, for ``tests/bench``; the state is put back.
+
+        ``part``: see, allot, inject, solve, rows, loops, stores, books, watch, record. KeyError for another.
+        """
+        cdef int what = {"see": 0, "allot": 1, "inject": 2, "solve": 3, "rows": 4, "loops": 5, "stores": 6, "books": 7,
+                         "watch": 8, "record": 9}[part]
+        cdef i64 turn
+        cdef f64 h_s = self.grid_ms * 1e-3
+        memcpy(self.undo_out, self.arena + self.out_first, self.out_bytes)
+        self.save_step()
+        with nogil:
+            for turn in range(turns):
+                self.do_part(what, turn, h_s)
+                if turn % 16 == 15:
+                    self.undo_state()
+            self.undo_state()
+        memcpy(self.arena + self.out_first, self.undo_out, self.out_bytes)
+
+    cdef void undo_state(self) noexcept nogil:
+        """Undo what ``repeat`` did, without the jobs, which it leaves alone."""
+        memcpy(self.arena + self.state_first, self.undo, self.state_bytes)
+        memcpy(self.network.state, self.undo + self.state_bytes, 8 * self.network.n_state)
+
+    cdef void do_part(self, int what, i64 turn, f64 h_s) noexcept nogil:
+        cdef i64 k
+        cdef f64 factor = 1.001 if turn % 2 == 0 else 1.0 / 1.001
+        if what == 0:
+            solar_available(&self.source, self.see_row + WEATHER_COLUMNS, self.see_row + WEATHER_COLUMNS + self.source.n,
+                            self.site.temp_c[0], self.bus.vm_pu, self.bus.alive, self.bus.tied, h_s)
+        elif what == 1:
+            self.allot(h_s)
+        elif what == 2:
+            self.inject()
+        elif what == 3:
+            for k in range(self.bus.n):  # a solution that is already there costs nothing
+                self.network.p_pu[k] = self.network.p_pu[k] * factor
+            self.network.solve(self.tolerance, 12)
+            self.network.flows()
+        elif what == 4:
+            for k in range(self.loop.n):
+                march_rows(&self.row, self.loop.row_first[k], self.loop.row_last[k], self.loop.supply_c[k],
+                           self.loop.flow[k], h_s, self.row_work)
+        elif what == 5:
+            for k in range(self.loop.n):
+                march_loop(&self.loop, k, self.loop.heat_in_w[k] * h_s, 1e5, 0.9, self.site.temp_c[0],
+                           self.site.wet_bulb_c[0], self.see_row[7], h_s)
+        elif what == 6:
+            march_stores(&self.store, h_s)
+            march_store_heat(&self.store, self.site.temp_c[0], h_s)
+        elif what == 7:
+            self.roll_up(h_s)
+            self.audit(h_s)
+        elif what == 8:
+            self.watch(ALGEBRAIC)
+            self.watch(STATE)
+            self.watch(SOFT)
+        elif what == 9:
+            read_spans(self.n_span, self.span, self.values, self.channel_scale, self.value_now)
+
     def drained(self):
         """Tell that the result buffers were taken."""
         self.hours = 0
@@ -966,7 +1026,7 @@ cdef class Plant:
             self.loop.drawn_w[k] = self.loop.power_w[k] * self.loop.fed[k] + self.loop.ups_w[k]
             self.loop.ups_j[k] += self.loop.ups_w[k] * h_s
             worst = worse(march_loop(&self.loop, k, heat_j, air_w, valve, self.site.temp_c[0], self.site.wet_bulb_c[0],
-                                     h_s), worst)
+                                     self.see_row[7], h_s), worst)
         self.rate_k_s = rate
         self.site.heat_residual_pu[0] = worst
 
@@ -977,7 +1037,7 @@ cdef class Plant:
         cdef SiteTable* s = &self.site
         cdef i64 i
         cdef f64 solar = 0.0, avail = 0.0, bat = 0.0, q = 0.0, qs = 0.0, it, cool = 0.0, aux = 0.0, ups = 0.0
-        cdef f64 grid = 0.0, var = 0.0, gen = 0.0, unserved, bbu, water = 0.0, loss = 0.0, dis = 0.0
+        cdef f64 grid = 0.0, var = 0.0, gen = 0.0, unserved, bbu, water = 0.0, dry = 0.0, loss = 0.0, dis = 0.0
         for i in range(self.grid.n):
             grid += self.grid.p_w[i]
             var += self.grid.q_var[i]
@@ -999,7 +1059,8 @@ cdef class Plant:
         bbu = total(self.row.n, self.row.bbu_w)
         for i in range(self.loop.n):
             cool += self.loop.drawn_w[i] + self.loop.cdu_w[i]
-            water += self.loop.water_kg_s[i]
+            water += self.loop.used_kg_s[i]
+            dry = worse(self.loop.water_off_kg_s[i], dry)
         for i in range(self.board.n):
             ups += self.board.loss_w[i]
         for i in range(self.aux.n):
@@ -1023,6 +1084,7 @@ cdef class Plant:
         s.unserved_w[0] = unserved
         s.bbu_w[0] = bbu
         s.water_kg_s[0] = water
+        s.water_residual_pu[0] = dry / max_(water, 1.0)   # 1 kg/s: below, a residual is rounding
         s.pue[0] = s.load_w[0] / it if it > 1e3 else 0.0
         s.mismatch_w[0] = self.network.mismatch_sum * BASE
         s.cap[0] = self.tier.cap[N_TIER - 1]
@@ -1066,7 +1128,7 @@ cdef class Plant:
         return NOMINAL_HZ - DROOP_HZ * min_(max_(battery_w / max_(able_w, 1.0), -1.0), 1.0)
 
     cdef int audit(self, f64 h_s) noexcept nogil:
-        """Books of the step: energy of the site, heat of every node, charge of every store, GPUs. 0 when they close."""
+        """Books of the step: energy of the site, heat of every node, charge of every store, GPUs, water. 0 when they close."""
         cdef SiteTable* s = &self.site
         cdef f64 put = s.solar_w[0] + s.grid_w[0] + s.battery_w[0] + s.genset_w[0]
         cdef f64 through = abs_(s.grid_w[0]) + s.solar_w[0] + abs_(s.battery_w[0]) + abs_(s.genset_w[0])
@@ -1086,6 +1148,8 @@ cdef class Plant:
                 return 3
         if s.gpus_used[0] > s.gpus_online[0] or s.gpus_used[0] < 0.0:
             return 4
+        if not (s.water_residual_pu[0] <= AUDIT_SHARE):
+            return 5
         return 0
 
     cdef void book(self, f64 h_s) noexcept nogil:
@@ -1123,6 +1187,9 @@ cdef class Plant:
             b.heat_water[0] += self.loop.heat_out_w[i] * h_s
             b.heat_air[0] += self.loop.air_w[i] * h_s
             b.heat_walls[0] += self.loop.leak_w[i] * h_s
+            b.evaporated_kg[0] += self.loop.water_kg_s[i] * h_s
+            b.makeup_kg[0] += self.loop.makeup_kg_s[i] * h_s
+        b.worst_water_pu[0] = max_(b.worst_water_pu[0], s.water_residual_pu[0])
         b.rows_s[0] += total(self.row.n, self.row_work) * h_s
         b.rows_up_s[0] += total(self.row.n, self.row_work + self.row.n) * h_s
 

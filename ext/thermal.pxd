@@ -8,6 +8,7 @@ and the heat, is exchanged once a step, and every joule that leaves a row enters
 
 from .lanes cimport worst_of
 from .linear2 cimport Step2, step2
+from .rejection cimport chiller_capacity_w, chiller_power_w, condenser_c, has_water, use_water, wet_slope
 from .tables cimport LoopTable, RowTable
 from .types cimport abs_, exp_, f64, f64_cr, f64_r, i64, log_, max_, min_, worse
 
@@ -201,22 +202,23 @@ cdef inline f64 bank_conductance(LoopTable* t, i64 k, f64 cw) noexcept nogil:
     cdef f64 fan = t.fan[k] * (1.0 - t.fouling_share[k])
     cdef f64 f8 = exp_(0.8 * log_(max_(fan, 1e-3)))
     cdef f64 banks = t.banks_on[k] * (1.0 if t.fed[k] * t.running[k] > 0.5 else 0.02)  # natural draught when the fans stand
+    banks = banks * t.wet_slope[k]
     return cross_flow(banks * t.bank_ua_w_k[k] * f8, banks * t.bank_air_w_k[k] * fan, cw)
 
 
-cdef inline f64 wet_pads(LoopTable* t, i64 k, f64 dry_c, f64 set_c) noexcept nogil:
-    """Whether the pads are wet, 1 or 0: from 1 K below the water's set-point on, until the fans have nothing to do.
+cdef inline f64 wet_pads(LoopTable* t, i64 k, f64 dry_c, f64 wet_c, f64 set_c, f64 h_s) noexcept nogil:
+    """Whether the pads, or the towers, are wet, 1 or 0: from 1 K below the water's set-point on, until the fans have nothing to do.
 
     Without the 2 K between the two, short steps switch the pads on and off and hold the supply below its set-point.
     """
     cdef f64 from_c = set_c - 3.0 if t.wet[k] > 0.5 else set_c - 1.0
-    t.wet[k] = 1.0 if (t.water[k] > 0.5 and t.fed[k] * t.running[k] > 0.5 and dry_c > t.adiabatic_from_c[k]
+    t.wet[k] = 1.0 if (has_water(t, k, dry_c, wet_c, h_s) and t.fed[k] * t.running[k] > 0.5 and dry_c > t.adiabatic_from_c[k]
                        and t.supply_c[k] > from_c) else 0.0
     return t.wet[k]
 
 
 cdef inline f64 march_loop(LoopTable* t, i64 k, f64 heat_j, f64 room_w, f64 valve, f64 dry_c, f64 wet_c,
-                           f64 h_s) noexcept nogil:
+                           f64 pressure_pa, f64 h_s) noexcept nogil:
     """Advance the facility water loop ``k`` by ``h_s`` with ``heat_j`` from its rows and ``room_w`` into its air.
 
     ``valve`` is the opening that the neediest of its CDUs would need: the pumps aim at a flow with which it is 95 %.
@@ -227,12 +229,15 @@ cdef inline f64 march_loop(LoopTable* t, i64 k, f64 heat_j, f64 room_w, f64 valv
     cdef f64 fed = t.fed[k] * t.running[k]
     cdef f64 pumps = t.running[k] * (1.0 if (t.fed[k] > 0.5 or t.ups_j[k] > 0.0) else 0.0)
     cdef f64 capacity = min_(t.pumps_in_service[k] / t.pumps_needed[k], 1.0) * pumps
-    cdef f64 set_c = min_(max_(dry_c + t.set_above_air_k[k], t.set_min_c[k]), t.set_max_c[k])
-    cdef f64 wet_pad = wet_pads(t, k, dry_c, set_c)
+    cdef f64 set_c = min_(max_((wet_c if t.tower[k] > 0.5 else dry_c) + t.set_above_air_k[k], t.set_min_c[k]), t.set_max_c[k])
+    cdef f64 wet_pad = wet_pads(t, k, dry_c, wet_c, set_c, h_s)
     cdef f64 inlet_c = dry_c - wet_pad * t.adiabatic_share[k] * (dry_c - wet_c)
     cdef f64 want = min_(max_(t.flow_set[k] * valve / VALVE_AIM, 0.5), 1.0)
-    cdef f64 cw, alpha, beta, gamma, g, rs, ss, u, w, du, dw, un, wn, out_j, res, speed
+    cdef f64 cw, alpha, beta, gamma, g, rs, ss, u, w, du, dw, un, wn, out_j, res, speed, pad_w, tower_w
     cdef Step2 m
+    t.wet_slope[k] = 1.0
+    if t.tower[k] * wet_pad > 0.5:
+        t.wet_slope[k] = wet_slope(wet_c, 0.5 * (t.return_c[k] + t.supply_c[k]), pressure_pa)
     # What the pumps are told follows the valves over minutes, as resets of a plant's pressure do (ASHRAE Guideline 36
     # asks for more where a valve is above 95 %; the minutes are from memory). What they do is faster: a stopped one
     # coasts down with 5 s, one that starts takes 10 s; 1 % of the flow is left by natural circulation (from memory).
@@ -266,12 +271,16 @@ cdef inline f64 march_loop(LoopTable* t, i64 k, f64 heat_j, f64 room_w, f64 valv
     t.supply_c[k] = ss + wn
     t.heat_in_w[k] = q
     t.heat_out_w[k] = out_j / h_s
-    # evaporation of the pad: a third of the latent heat would reject what the air takes (2.43 MJ/kg at 30 °C)
-    t.water_kg_s[k] = wet_pad * t.adiabatic_share[k] * (dry_c - wet_c) * air_flow_w_k(t, k) / 2.43e6
     speed = t.flow[k] * t.pumps_needed[k] / max_(t.pumps_in_service[k], 1.0)
     t.pumps_w[k] = pumps * min_(t.pumps_in_service[k], t.pumps[k]) * t.pump_w[k] * speed * speed * speed
     t.fans_w[k] = fed * t.banks_on[k] * t.bank_fan_w[k] * t.fan[k] * t.fan[k] * t.fan[k]
-    res = worse(res / h_s, march_air(t, k, room_w, dry_c, h_s))
+    res = worse(res / h_s, march_air(t, k, room_w, dry_c, condenser_c(t, k, dry_c, wet_c), h_s))
+    # what the air cools down by evaporates water; of a tower's heat what does not warm its air (and its condensers')
+    pad_w = t.adiabatic_share[k] * (dry_c - wet_c) * air_flow_w_k(t, k)
+    tower_w = max_(t.heat_out_w[k], 0.0) * (1.0 - 1.0 / t.wet_slope[k])
+    if t.tower[k] * t.chillers[k] > 0.5:
+        tower_w += t.air_w[k] + t.air_el_w[k]
+    use_water(t, k, wet_pad, pad_w, tower_w, h_s)
     t.power_w[k] = t.pumps_w[k] + t.fans_w[k] + t.air_el_w[k]
     if t.fed[k] < 0.5:
         t.ups_j[k] = max_(t.ups_j[k] - t.pumps_w[k] * h_s, 0.0)
@@ -284,19 +293,24 @@ cdef inline f64 air_flow_w_k(LoopTable* t, i64 k) noexcept nogil:
     return t.banks_on[k] * t.bank_air_w_k[k] * t.fan[k] * (1.0 if t.fed[k] * t.running[k] > 0.5 else 0.0)
 
 
-cdef inline f64 march_air(LoopTable* t, i64 k, f64 room_w, f64 dry_c, f64 h_s) noexcept nogil:
+cdef inline f64 march_air(LoopTable* t, i64 k, f64 room_w, f64 dry_c, f64 entering_c, f64 h_s) noexcept nogil:
     """Advance the hall's room air; its chilled-air units hold the set-point while they have power. Residual, W.
 
-    What the units take, ``air_w``, and what goes through the walls, ``leak_w``, are means over the step. Their
-    coefficient of performance falls 1 %/K above 25 °C outside.
+    What the units take, ``air_w``, and what goes through the walls, ``leak_w``, are means over the step. Without
+    chillers of their own their coefficient of performance falls 1 %/K above 25 °C outside.
     """
     cdef f64 capacity = 1.25 * 0.15 * t.q_design_w[k] * t.fed[k] * t.running[k]
     cdef f64 before = t.air_c[k]
+    if t.chillers[k] > 0.5:
+        capacity = min_(capacity, t.chillers_in_service[k] * chiller_capacity_w(t, k, entering_c))
     if capacity > room_w:
         hold_air(t, k, room_w, capacity, h_s)
     else:
         warm_air(t, k, room_w, capacity, h_s)
-    t.air_el_w[k] = t.air_w[k] / (t.air_cop[k] * (1.0 - 0.01 * max_(dry_c - 25.0, 0.0)))
+    if t.chillers[k] > 0.5:
+        t.air_el_w[k] = chiller_power_w(t, k, t.air_w[k], entering_c, h_s)
+    else:
+        t.air_el_w[k] = t.air_w[k] / (t.air_cop[k] * (1.0 - 0.01 * max_(dry_c - 25.0, 0.0)))
     return abs_(t.c_air_j_k[k] * (t.air_c[k] - before) / h_s - (room_w - t.air_w[k] - t.leak_w[k]))
 
 

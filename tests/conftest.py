@@ -10,9 +10,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session", autouse=True)
 def weather_cache(tmp_path_factory):
-    """Weather and solar profiles of this session, so that a scenario's are made once; ``TWIN_CACHE`` names another."""
+    """Weather and solar profiles of this session, so that a scenario's are made once; ``TWIN_CACHE`` names another.
+
+    Workers that run side by side share it: what they write appears whole or not at all.
+    """
     if "TWIN_CACHE" not in os.environ:
-        os.environ["TWIN_CACHE"] = str(tmp_path_factory.mktemp("weather-cache"))
+        shared = tmp_path_factory.getbasetemp()
+        shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+        os.environ["TWIN_CACHE"] = str(shared / "weather-cache")
     return Path(os.environ["TWIN_CACHE"])
 
 

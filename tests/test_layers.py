@@ -22,8 +22,8 @@ LAYERS = (
         "network _network_data _matpower _series _controls sensitivities collapse "
         "short_circuit _short_circuit_data _pandapower",
     ),
-    ("boundary data", "weather workload scheduling adequacy"),
-    ("formulas", "ageing curves"),
+    ("boundary data", "weather workload scheduling generation_adequacy"),
+    ("formulas", "ageing curves swings"),
     ("plan", "plan actors pools"),
     ("component", "component"),
     ("processes", "processes"),

@@ -14,6 +14,7 @@ _PUBLIC = {
     "Scenario": "twin.scenario", "Site": "twin.site", "build": "twin.site", "check": "twin.checking",
     "Run": "twin.run", "simulate": "twin.run", "Results": "twin.results", "open": "twin.results",
     "Network": "twin.network", "Solution": "twin.network", "read_jobs": "twin.workload", "schedule": "twin.scheduling",
+    "adequacy": "twin.generation_adequacy",
     "TwinError": "twin.errors", "ScenarioError": "twin.errors", "SiteError": "twin.errors", "RunError": "twin.errors",
     "SolveError": "twin.errors", "AuditError": "twin.errors", "Problem": "twin.errors",
 }  # fmt: skip
@@ -24,6 +25,7 @@ __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 - names of the table above
 if TYPE_CHECKING:
     from twin.checking import check
     from twin.errors import AuditError, Problem, RunError, ScenarioError, SiteError, SolveError, TwinError
+    from twin.generation_adequacy import adequacy
     from twin.network import Network, Solution
     from twin.results import Results, open
     from twin.run import Run, simulate

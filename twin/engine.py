@@ -200,6 +200,8 @@ class Engine:
         if not column("site", "heat_residual_pu")[0] <= AUDIT_PU:
             return self._named({table: np.abs(column(table, "off_w")) for table in ("store", "row", "loop")})
         beyond = np.abs(column("store", "soc") - 0.5) - 0.5
+        if (beyond <= AUDIT_PU).all() and not column("site", "water_residual_pu")[0] <= AUDIT_PU:
+            return self._named({"loop": column("loop", "water_off_kg_s")})
         return self._named({"store": beyond}) if not (beyond <= AUDIT_PU).all() else "the jobs"
 
     def _named(self, sizes: dict[str, npt.NDArray[np.float64]]) -> str:

@@ -111,6 +111,7 @@ def _audit(ledger: Mapping[str, float]) -> dict[str, float]:
     return {
         "largest_energy_residual_pu": float(ledger["worst_energy_pu"]),
         "largest_heat_residual_pu": float(ledger["worst_heat_pu"]),
+        "largest_water_residual_pu": float(ledger["worst_water_pu"]),
         "cumulative_drift_pu": 0.0 if drift is None else drift,
     }
 
@@ -261,3 +262,31 @@ def _locate(worst: _Extreme, results: Results, *, upward: bool) -> int:
 
 def _stamp(t_ms: int, results: Results) -> pd.Timestamp:
     return results.start + pd.Timedelta(t_ms, "ms")
+
+
+_THERMAL = ("throttle", "stop", "recover", "restart")
+
+
+def thermal_times(events: pd.DataFrame) -> pd.DataFrame:
+    """Seconds from each first cause to the throttling, stop, recovery and restart of every hall; see ``Results``."""
+    rows = events[["seq", "time", "kind", "asset", "cause_seq"]].to_dict("records")
+    by_seq = {row["seq"]: row for row in rows}
+    found: dict[tuple[int, str], dict[str, Any]] = {}
+    for event in rows:
+        root = _first_cause(event, by_seq)
+        if event["kind"] not in _THERMAL or root is event:  # or nobody knows what brought it about
+            continue
+        row = found.setdefault(
+            (root["seq"], event["asset"]),
+            {"hall": event["asset"], "cause_seq": root["seq"], "cause_kind": root["kind"],
+             "cause_asset": root["asset"], "lost": root["time"]},
+        )  # fmt: skip
+        row.setdefault(f"{event['kind']}_s", (event["time"] - root["time"]).total_seconds())
+    columns = ["hall", "cause_seq", "cause_kind", "cause_asset", "lost", *(f"{kind}_s" for kind in _THERMAL)]
+    return pd.DataFrame(list(found.values()), columns=columns)
+
+
+def _first_cause(event: Mapping[Any, Any], by_seq: Mapping[int, Mapping[Any, Any]]) -> Mapping[Any, Any]:
+    while not pd.isna(event["cause_seq"]) and event["cause_seq"] in by_seq:
+        event = by_seq[event["cause_seq"]]
+    return event

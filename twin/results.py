@@ -17,7 +17,7 @@ import pyarrow as pa
 from twin import parts
 from twin.errors import RunError, TwinError
 from twin.globs import matches
-from twin.indicators import Expect, Verdict, verdict
+from twin.indicators import Expect, Verdict, thermal_times, verdict
 from twin.parts import Calendar
 from twin.plan import nearest
 from twin.quantities import MS_PER_HOUR, MS_PER_MIN, duration_ms
@@ -113,6 +113,15 @@ class Results:
     def jobs(self) -> pd.DataFrame:
         """job, submit, start, end, size, state, asset, energy_kwh, gpu_h, restarts, wait_s, lost_gpu_h, cause."""
         return _frame(self._rows(parts.JOBS, parts.JobLayout(self._calendar, ()).schema))
+
+    def thermal_times(self) -> pd.DataFrame:
+        """How long each hall held after what took its cooling: one row for each first cause and hall.
+
+        Columns ``hall``, ``cause_seq``, ``cause_kind``, ``cause_asset``, ``lost`` (when it happened), and seconds from
+        there to the first event of its kind that it brought about in the hall: ``throttle_s``, ``stop_s``,
+        ``recover_s``, ``restart_s``; NaN where there was none.
+        """
+        return thermal_times(self.events)
 
     @property
     def verdicts(self) -> list[Verdict]:

@@ -42,7 +42,7 @@ SITE_CHANNELS: tuple[tuple[str, str, str, float, Kind, str], ...] = (
     ("it.utilisation", "utilisation", "1", 1.0, "state", "GPUs that hold jobs, of those in service"),
     ("it.cap", "cap", "1", 1.0, "mean", "power allowed to the lowest tier of jobs"),
     ("it.bbu_mw", "bbu_w", "MW", MW, "mean", "power out of rack batteries, negative while they recharge"),
-    ("cooling.water_kg_s", "water_kg_s", "kg/s", 1.0, "mean", "water evaporated by the dry coolers"),
+    ("cooling.water_kg_s", "water_kg_s", "kg/s", 1.0, "mean", "water used for cooling: evaporation, blowdown, drift"),
     ("audit.energy_pu", "energy_residual_pu", "pu", 1.0, "mean", "energy residual of a step, of throughput"),
 )
 """Name, column of the site table, unit, scale, kind, description: recorded every minute."""

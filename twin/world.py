@@ -143,11 +143,12 @@ class World(Verbs):
         """What an audit found: the law, the size, the place to look."""
         energy = float(self.arena.column("site", "energy_residual_pu")[0])
         heat = float(self.arena.column("site", "heat_residual_pu")[0])
-        kept = "charge of a store or the count of GPUs"
+        water = float(self.arena.column("site", "water_residual_pu")[0])
+        kept = "charge of a store or the count of GPUs" if water <= 1e-9 else "water"
         law = "energy" if not abs(energy) <= 1e-9 else kept if heat <= 1e-9 else "heat"  # NaN is off as well
         return (
             f"{law} is not conserved at {self.scenario.timestamp(at_ms)}: energy {energy:.2e} pu, heat {heat:.2e} pu, "
-            f"limit 1e-09; largest: {self.engine.worst_asset()}"
+            f"water {water:.2e} pu, limit 1e-09; largest: {self.engine.worst_asset()}"
         )
 
     # ------------------------------------------------------------------ guards, jobs, failures

@@ -1,12 +1,14 @@
 """The power flow beside its peers, in one run: CPU time on one thread, tolerance 1e-8, from P and Q in numpy arrays to
 voltages in numpy arrays. What is asserted is that all solve the same thing."""
 
+import time
+
 import numpy as np
 import pytest
 
 import twin
 from tests.bench.test_speed import record
-from tests.reference import networks, peers
+from tests.reference import networks, peers, site_generator
 
 pytestmark = pytest.mark.bench
 SITES = {56: (3, 3, 6), 295: (10, 11, 12), 2894: (24, 55, 45)}
@@ -33,7 +35,21 @@ def wandering(graph, rows: int) -> np.ndarray:
 def test_a_batch_beside_the_peers(n, loops):
     graph = networks.site(*SITES[n], loops=loops)
     assert len(graph) == n
-    s = wandering(graph, ROWS[n])
+    beside_the_peers(f"{n} buses{', loops' if loops else ''}", graph, wandering(graph, ROWS[n]))
+
+
+@pytest.mark.needs_data
+@pytest.mark.parametrize("name", ["site300", "site300L", "site3000", "site3000L"])
+def test_a_batch_of_the_shared_generator_beside_the_peers(name, shared_data):
+    """Its networks and its own minutes: sun with clouds, jobs that step, storage that balances."""
+    nets = site_generator.load(shared_data)
+    net = nets.get(name)
+    s = nets.profiles(net, 3360 if net.n < 1000 else 800)[480:]  # from eight in the morning
+    beside_the_peers(name, site_generator.graph_of(net, s[240]), np.ascontiguousarray(s))
+
+
+def beside_the_peers(name: str, graph, s: np.ndarray) -> None:
+    """Record what the rows ``s`` (n_step, n_bus), per unit, cost us and the peers; all must agree."""
     net = twin.Network(graph)
     p_mw, q_mvar = np.ascontiguousarray(s.real * 100.0), np.ascontiguousarray(s.imag * 100.0)
     ours, series = peers.best_of(lambda: net.solve_many(p_mw, q_mvar), tries=5)
@@ -44,7 +60,7 @@ def test_a_batch_beside_the_peers(n, loops):
     assert abs(series.v_pu - pgm_v).max() < 1e-6
     assert abs(series.v_pu - lightsim_v).max() < 1e-6
     record(
-        f"batch, {n} buses{', loops' if loops else ''}", us_per_solve=ours / len(s) * 1e6,
+        f"batch, {name}", us_per_solve=ours / len(s) * 1e6,
         us_per_solve_extremes=least / len(s) * 1e6, steps=float(series.iterations.mean()),
         power_grid_model_us=pgm / len(s) * 1e6, lightsim2grid_us=lightsim / len(s) * 1e6, lightsim2grid=algorithm,
         power_grid_model_over_ours=pgm / ours, lightsim2grid_over_ours=lightsim / ours,
@@ -79,24 +95,36 @@ def test_a_batch_of_a_case_with_regulated_buses_beside_lightsim2grid(name, share
 @pytest.mark.parametrize("n", sorted(SITES))
 def test_one_solve_at_a_time_beside_the_fastest_peer(n, loops):
     graph = networks.site(*SITES[n], loops=loops)
-    s = wandering(graph, min(ROWS[n], 1000))
-    net = twin.Network(graph)
-    grid = net._grid
+    one_at_a_time(f"{n} buses{', loops' if loops else ''}", graph, wandering(graph, min(ROWS[n], 1000)))
+
+
+def one_at_a_time(name: str, graph, s: np.ndarray) -> None:
+    """Record what row after row costs us and the fastest peer, each warm from the one before."""
+    grid = twin.Network(graph)._grid
     grid.ensure()
     p, q = np.ascontiguousarray(s.real), np.ascontiguousarray(s.imag)
     ours, last = peers.best_of(lambda: grid.stepwise(p, q), tries=5)
     rust, rust_v = peers.rust_one_by_one(graph, s)
     assert abs(last - rust_v).max() < 1e-6
     record(
-        f"one at a time, {n} buses{', loops' if loops else ''}", us_per_solve=ours / len(s) * 1e6,
+        f"one at a time, {name}", us_per_solve=ours / len(s) * 1e6,
         rustpower_us=rust / len(s) * 1e6, rustpower_over_ours=rust / ours,
     )  # fmt: skip
+
+
+@pytest.mark.needs_data
+@pytest.mark.parametrize("name", ["site300", "site300L"])
+def test_one_solve_at_a_time_of_the_shared_generator(name, shared_data):
+    nets = site_generator.load(shared_data)
+    net = nets.get(name)
+    s = np.ascontiguousarray(nets.profiles(net, 1480)[480:])
+    one_at_a_time(name, site_generator.graph_of(net, s[240]), s)
 
 
 def test_a_breaker_opens_and_closes():
     graph = networks.site(*SITES[295], loops=True)
     net = twin.Network(graph)
-    ring = next(name for name in net.branches if name.startswith("h0r10>"))
+    rings = [name for name in net.branches if name.startswith("h") and "r10>" in name]
 
     def same() -> None:
         for _ in range(100):
@@ -104,12 +132,27 @@ def test_a_breaker_opens_and_closes():
 
     def toggled() -> None:
         for k in range(100):
-            (net.open if k % 2 else net.close)(ring)
+            (net.open if k % 2 else net.close)(rings[0])
             net._grid.power_flow()
 
+    def never_seen() -> None:
+        """Every switch state is a new one: a binary counter over eight rings."""
+        fresh, is_open = twin.Network(graph), [False] * len(rings)
+        fresh._grid.power_flow()
+        started = time.process_time()
+        for k in range(1, 101):
+            ring = (k & -k).bit_length() - 1  # the bit of a Gray code that changes
+            (fresh.close if is_open[ring] else fresh.open)(rings[ring])
+            is_open[ring] = not is_open[ring]
+            fresh._grid.power_flow()
+        spent.append(time.process_time() - started)
+
+    spent: list[float] = []
     same()
     toggled()
+    for _ in range(5):
+        never_seen()
     record(
         "a breaker in a ring, 295 buses", us_per_solve=peers.best_of(same)[0] * 1e4,
-        us_per_switching_and_solve=peers.best_of(toggled)[0] * 1e4,
+        us_per_switching_and_solve=peers.best_of(toggled)[0] * 1e4, us_per_new_state_and_solve=min(spent) * 1e4,
     )  # fmt: skip

@@ -13,6 +13,7 @@ import pytest
 from pvlib import irradiance
 
 import twin
+from tests.kernels.tiny import SITE, Tiny
 from tests.reference.physics import PG25_W_K_PER_L_MIN, record
 from twin.ageing import CALENDAR_POWER, CYCLE_POWER, calendar_rate, cycle_rate, grow
 from twin.weather import Place, SolarDesign, sheds
@@ -96,8 +97,43 @@ def ride_through(given: Values) -> Values:
     return {"ride_through_s": (stopped - lost).total_seconds()}
 
 
+def chiller(given: Values) -> Values:
+    """Capacity and power of one chiller that a hall's air asks more of than it has."""
+    tiny = Tiny(SITE + "chillers_count = 1\n")
+    tiny["loop", "chilled_c"][:], tiny["loop", "condenser_above_k"][:] = given["chilled_c"], 0.0
+    tiny.weather(temp_c=given["condenser_c"], wet_bulb_c=given["condenser_c"] - 5.0)
+    tiny.step(60.0)
+    return {
+        f"{what}_kw": tiny["loop", column][0] / 1e3 for what, column in (("capacity", "air_w"), ("power", "air_el_w"))
+    }
+
+
+def coolant_lost(given: Values) -> Values:
+    """Seconds from the stop of a hall's coolant pumps to throttling and to the stop of its rows."""
+    full, half = (_until_rows_stop(given["hall"], given[f"{load}_kw"]) for load in ("full", "half"))
+    return {
+        "full_trip_s": full["stop"], "full_throttle_s": full["throttle"],
+        "half_trip_over_full": half["stop"] / full["stop"],
+        "trip_after_throttle": all(times["stop"] > times["throttle"] for times in (full, half)),
+    }  # fmt: skip
+
+
+def _until_rows_stop(hall: str, rack_kw: float) -> dict[str, float]:
+    with quiet_run() as run:
+        column = run.engine.arena.column
+        first, last = run.engine.plan.halls[hall]
+        column("row", "idle_w")[first:last] = column("row", "racks")[first:last] * rack_kw * 1e3
+        lost = run.advance("2h")
+        column("row", "pump_share")[first:last] = column("row", "pump_ua_share")[first:last] = 0.0
+        run.world.open_fine()
+        run.advance("15min")
+        events = run.finish().events
+    events = events[(events.asset == hall) & (events.time >= lost)]
+    return {kind: (events[events.kind == kind].time.iloc[0] - lost).total_seconds() for kind in ("throttle", "stop")}
+
+
 KINDS: dict[str, Callable[[Values], Values]] = {
-    each.__name__: each for each in (sun, tracker, ageing, coolant, wet_bulb, ride_through)
+    each.__name__: each for each in (sun, tracker, ageing, coolant, wet_bulb, ride_through, chiller, coolant_lost)
 }
 
 

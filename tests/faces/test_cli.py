@@ -48,7 +48,7 @@ def test_help_answers_at_once_and_lists_only_what_there_is() -> None:
         spent.append(time.perf_counter() - start)
     assert min(spent) < 0.4
     listed = [line.split()[0] for line in done.stdout.split("Commands:")[1].splitlines() if line.strip()]
-    assert listed == ["run", "resume", "check", "describe", "schema", "new", "report", "doctor"]
+    assert listed == ["run", "resume", "check", "describe", "schema", "new", "report", "workload", "doctor"]
 
 
 def test_help_loads_no_heavy_library() -> None:

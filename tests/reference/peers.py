@@ -126,7 +126,7 @@ def cold_start(graph: nx.MultiGraph) -> np.ndarray:
 
 
 def lightsim_batch(
-    graph: nx.MultiGraph, s: np.ndarray, v_start: np.ndarray | None = None
+    graph: nx.MultiGraph, s: np.ndarray, v_start: np.ndarray | None = None, tol: float = 1e-8
 ) -> tuple[float, np.ndarray, str]:
     """CPU seconds of the fastest of its batch algorithms that solve every row, the voltages, the algorithm's name.
 
@@ -154,7 +154,7 @@ def lightsim_batch(
             p, q = (np.ascontiguousarray(-part[:, rows] * 100.0) for part in (s.real, s.imag))
             gen = np.ascontiguousarray(s[:, units].real * 100.0)
             start = cold_start(graph) if v_start is None else v_start
-            args = (gen, np.zeros((len(s), 0)), p, q, start, 100, 1e-8)
+            args = (gen, np.zeros((len(s), 0)), p, q, start, 100, tol)
             if series.compute_Vs(*args) == 1 and series.nb_solved() == len(s):
                 spent, _ = best_of(lambda series=series, args=args: series.compute_Vs(*args))
                 found.append((spent, np.array(series.get_voltages())[:, : len(graph)], f"{name}{'+chord' * chord}"))

@@ -314,7 +314,12 @@ def test_the_summary_has_every_key_of_the_design():
     }  # fmt: skip
     assert len(figures["energy_mwh"]) == 13
     assert list(figures["events"]) == ["fault", "trip"]
-    assert set(figures["audit"]) == {"largest_energy_residual_pu", "largest_heat_residual_pu", "cumulative_drift_pu"}
+    assert set(figures["audit"]) == {
+        "largest_energy_residual_pu",
+        "largest_heat_residual_pu",
+        "largest_water_residual_pu",
+        "cumulative_drift_pu",
+    }
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
 
 

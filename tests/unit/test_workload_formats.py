@@ -95,7 +95,7 @@ def test_names_that_do_not_help_are_answered_with_what_would(tmp_path):
     (tmp_path / "jobs.dat").write_text("")
     (tmp_path / "jobs.swf.zst").write_text("")
     assert "no such file" in problems_of(tmp_path / "absent.swf")[0]
-    assert "give format = one of swf, philly, csv" in problems_of(tmp_path / "jobs.dat")[0]
+    assert "give format = one of swf, philly, acme" in problems_of(tmp_path / "jobs.dat")[0]
     assert "unpack it" in problems_of(tmp_path / "jobs.swf.zst", format="swf")[0]
     assert "did you mean 'swf'?" in problems_of(tmp_path / "jobs.dat", format="swff")[0]
 

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from twin.workload import WorkloadConfig, describe, job_stream, read_jobs
+from twin.workload import WorkloadConfig, describe, export, job_stream, read_jobs, read_power, read_requests
+from twin.workload.formats import read_trace
+from twin.workload.formats.power import describe_power
+from twin.workload.formats.requests import describe_requests
+from twin.workload.formats.trace import ReadOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = 86_400_000
@@ -79,3 +83,86 @@ def test_philly_on_its_calendar_takes_the_week_of_the_run():
 def test_a_csv_of_another_simulator_is_read_through_a_column_map():
     jobs = read_jobs(DATA / "jobs" / "raps_w1.csv", columns={"size": "nodes", "request": "limit_s"})
     assert (len(jobs), jobs["size"].iloc[1], jobs["request_s"].iloc[1]) == (1_000, 128, 2_686.0)
+
+
+def test_openb_statistics_are_those_measured():
+    jobs = read_jobs(DATA / "jobs" / "alibaba2023_openb_pod_list_default.csv.xz")
+    report = jobs.attrs["report"]
+    assert (report.rows, report.kept) == (8_152, 6_203)
+    assert report.dropped == {"size unknown or zero": 1_088, "run time unknown": 861}
+    assert report.repaired == {"fraction of a GPU rounded up": 2_573}
+    assert (jobs["size"].value_counts()[8], (jobs["status"] == 0).sum() > 0) == (44, True)
+
+
+def test_dlrm_keeps_the_gpu_instances_with_a_whole_life():
+    report = read_jobs(DATA / "jobs" / "alibaba2025_disaggregated_DLRM.csv.xz").attrs["report"]
+    assert (report.rows, report.kept, report.max_size) == (23_871, 3_218, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "jobs", "gpu_s"),
+    [
+        ("medium_late", 801, 256_475.78),
+        ("test_batsim_paper_workload_seed1", 800, None),
+        ("example_workload_hpc_seed1_jobs250", 250, None),
+    ],
+)
+def test_batsim_workloads_are_read_whole(name, jobs, gpu_s):
+    report = read_jobs(DATA / "batsim" / f"{name}.json.xz").attrs["report"]
+    assert (report.rows, report.kept, report.dropped) == (jobs, jobs, {})
+    if gpu_s is not None:  # utilisation .498124 of 32 units over 16,088.51 s
+        assert report.gpu_s == pytest.approx(0.498124 * 32 * 16_088.51, rel=2e-6)
+
+
+def test_batsim_own_table_has_its_waits():
+    easy = read_jobs(DATA / "batsim" / "medium_late_easy_out_jobs.csv.xz")
+    workload = read_jobs(DATA / "batsim" / "medium_late.json.xz")
+    assert easy["wait_s"].mean() == pytest.approx(9.516326, abs=1e-6)
+    assert sorted(easy["run_s"]) == pytest.approx(sorted(workload["run_s"]), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "jobs", "with_load"),
+    [("v4_surf_week", 6_295, 6_295), ("v4_bitbrains-small", 50, 50), ("v5_surf_month", 68_648, 0)],
+)
+def test_opendc_tasks_are_read_whole(name, jobs, with_load):
+    found = read_jobs(DATA / "opendc" / f"{name}_tasks.parquet")
+    assert (len(found), (found["watts_per_gpu"] >= 0).sum()) == (jobs, with_load)
+    assert found["submit_s"].is_monotonic_increasing
+    assert ("deadline_s" in found) == name.startswith("v5")
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "tokens_in", "tokens_out", "gap_cv", "dispersion"),
+    [
+        ("azure2023_code.csv.xz", 8_819, 2_048, 27.9, 13.2, 71.0),
+        ("azure2023_conv.csv.xz", 19_366, 1_155, 211.1, 1.09, 4.0),
+        ("mooncake_conversation.jsonl.xz", 12_031, 12_035, 342.6, None, None),
+    ],
+)
+def test_requests_are_those_measured(name, count, tokens_in, tokens_out, gap_cv, dispersion):
+    found = describe_requests(read_requests(DATA / "inference" / name))
+    assert found["requests"] == count
+    assert (found["input_tokens"]["mean"], found["output_tokens"]["mean"]) == pytest.approx(
+        (tokens_in, tokens_out), rel=1e-3
+    )
+    if gap_cv is None:
+        assert found["reused_block_share"] == pytest.approx(0.366, abs=5e-4)
+    else:
+        assert (found["gap_cv"], found["dispersion_10_s"]) == pytest.approx((gap_cv, dispersion), rel=6e-3)
+
+
+def test_power_of_a_training_run_is_that_measured():
+    node = describe_power(read_power(DATA / "power" / "mlperf_train_v40_1xH100x8_llama2lora_2s.csv.xz"))
+    assert [node[name] for name in ("p5_w", "p50_w", "p95_w", "max_w")] == pytest.approx([4_034.5, 7_261, 7_323, 7_358])
+    site = read_power(DATA / "power" / "mlperf_train_v40_64xH100x8_gpt3_2s.csv.xz")
+    assert len(site.attrs["columns"]) == 64
+    assert describe_power(site)["mean_w"] == pytest.approx(438_284, abs=1)
+
+
+def test_a_real_log_comes_back_from_swf_and_batsim_as_it_was(tmp_path):
+    first = read_trace(DATA / "swf" / "theta_2023.swf.xz", None, ReadOptions())
+    for suffix in (".swf", ".json", ".csv"):
+        again = read_trace(export(first, tmp_path / f"a{suffix}"), None, ReadOptions())
+        for name in ("job", "submit_s", "size", "run_s", "request_s"):
+            assert getattr(again, name).tolist() == getattr(first, name).tolist()

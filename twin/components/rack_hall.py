@@ -47,9 +47,13 @@ class RackHall(Component, kind="rack_hall"):
 
     bus_a: str = quantity(description="35 kV section that feeds side A")
     bus_b: str = quantity(description="35 kV section that feeds side B")
-    rooms_count: int = quantity(10, "rooms, each with a board on either side", ge=1)
-    rows_of_nine_count: int = quantity(6, "row groups of nine racks in a room", ge=0)
-    rows_of_eight_count: int = quantity(2, "row groups of eight racks in a room", ge=0)
+    rooms_count: int = quantity(10, "rooms, each with a board on either side", ge=1, source="choice of this model")
+    rows_of_nine_count: int = quantity(
+        6, "row groups of nine racks in a room", ge=0, source="60 a hall, docs/design.md"
+    )
+    rows_of_eight_count: int = quantity(
+        2, "row groups of eight racks in a room", ge=0, source="20 a hall, docs/design.md"
+    )
     idle_kw: float = quantity(34.0, "rack with idle GPUs, DC side", ge=0, source="25–30 % of 132 kW, from memory")
     rack_max_kw: float = quantity(132.0, "rack at full load, DC side", gt=0, source="GB200 NVL72: 120–132 kW (vendor)")
     shelf_kw: float = quantity(264.0, "power shelves of a rack, 8 × 33 kW, N+N", gt=0, source="introl.com, GB300 NVL72")
@@ -76,8 +80,12 @@ class RackHall(Component, kind="rack_hall"):
     cdu_pump_kw: float = quantity(9.0, "CDU pumps at full flow", ge=0, source="0.8 % of IT, docs/physics.md")
     bbu_s: float = quantity(120.0, "rack battery at full load", ge=0, source="90 s to 4 min, from memory")
     bbu_charge_kw: float = quantity(3.0, "recharge of a rack battery", gt=0, source="from memory")
-    board_mva: float = quantity(12.5, "10/0.4 kV transformers of a board, together", gt=0)
-    side_mva: float = quantity(125.0, "35/10 kV transformers of a side, together", gt=0)
+    board_mva: float = quantity(
+        12.5, "10/0.4 kV transformers of a board, together", gt=0, source="2N, derived from the load"
+    )
+    side_mva: float = quantity(
+        125.0, "35/10 kV transformers of a side, together", gt=0, source="2N, derived from the load"
+    )
     throttle_c: float = quantity(87.0, "GPU temperature at which it slows down", gt=50, source="85–88 °C, from memory")
     trip_c: float = quantity(97.0, "GPU temperature at which it stops", gt=50, source="95–100 °C, from memory")
     alarm_supply_c: float = quantity(47.0, "coolant supply at which rows throttle", gt=30, source="from memory")

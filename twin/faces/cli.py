@@ -225,6 +225,54 @@ def report(
 
 
 @app.command()
+def workload(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Jobs, requests or power over time; .gz, .xz are read.")],
+    format: Annotated[str | None, typer.Option(help="Of the file, where its name and header do not tell.")] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option("--column", metavar="OURS=THEIRS", help="Of a CSV or Parquet; may be repeated.")
+    ] = None,
+    time_unit: Annotated[str, typer.Option(help="Of a CSV's numeric times: ms, s, min or h.")] = "s",
+    time_zone: Annotated[str, typer.Option(help="Of dates without an offset: Asia/Shanghai or +08:00.")] = "UTC",
+    start: Annotated[str | None, typer.Option(metavar="TIME", help="From here: a date, or the file's seconds.")] = None,
+    end: Annotated[str | None, typer.Option(metavar="TIME", help="Up to here, itself left out.")] = None,
+    scale_gpus: Annotated[float, typer.Option(help="Multiplies sizes, rounded half up, at least 1.")] = 1.0,
+    time_warp: Annotated[float, typer.Option(help="How many times faster submissions follow.")] = 1.0,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the plots as one HTML page.")] = None,
+    export: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the jobs: .swf, .json or .csv (both Batsim).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the statistics as JSON.")] = False,
+    no_color: NoColor = False,
+) -> None:
+    """Say what a trace holds: what was kept and why, sizes, times, arrivals; plot it, write it in another format."""
+    with _guarded(no_color=no_color, file=file):
+        from twin.faces.workload_command import Request, answer
+
+        asked = Request(
+            file=file,
+            format=format,
+            columns=_column_map(columns or (), file),
+            time_unit=time_unit,
+            time_zone=time_zone,
+            start=start,
+            end=end,
+            scale_gpus=scale_gpus,
+            time_warp=time_warp,
+        )
+        typer.echo(answer(asked, plot=plot, export=export, as_json=as_json))
+
+
+def _column_map(pairs: Sequence[str], file: Path) -> dict[str, str]:
+    columns = {}
+    for text in pairs:
+        ours, equals, theirs = text.partition("=")
+        if not equals or not ours.strip() or not theirs.strip():
+            raise _bad("--column", "expected ours=theirs", text, file, "--column submit=queued_at")
+        columns[ours.strip()] = theirs.strip()
+    return columns
+
+
+@app.command()
 def doctor() -> None:
     """Say what this installation is and what is missing."""
     from twin.faces.doctor import doctor_lines

@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Source = Literal["synthetic", "swf", "philly", "csv", "none"]
+Source = Literal[
+    "synthetic", "swf", "philly", "acme", "helios", "alibaba", "batsim", "opendc", "csv", "parquet", "none"
+]
 TimeUnit = Literal["ms", "s", "min", "h"]
 
 
@@ -42,7 +44,10 @@ class WorkloadConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     source: Source = Field("synthetic", description="The generator, the format of a trace, or none for no jobs")
-    path: str | None = Field(None, description="The trace, from the scenario's folder; .gz, .xz and .bz2 are read too")
+    path: str | None = Field(
+        None,
+        description="The trace, from the scenario's folder; .gz, .xz and .bz2 are read too",
+    )
 
     align: Literal["start", "calendar"] = Field(
         "start", description="A trace's first job at the start of the run, or every job at its own date"
@@ -59,10 +64,10 @@ class WorkloadConfig(BaseModel):
     )
     columns: dict[str, str] = Field(
         default_factory=dict,
-        description="Ours to theirs for CSV: submit, size, run, request, wait, status, user, pool, job, tier, power "
-        "(W per GPU), checkpoint",
+        description="Ours to theirs for CSV and Parquet: submit, size, run, request, wait, status, user, pool, job, "
+        "tier, power (W per GPU), checkpoint",
     )
-    time_unit: TimeUnit = Field("s", description="Unit of a CSV's numeric times and durations")
+    time_unit: TimeUnit = Field("s", description="Unit of the numeric times and durations of CSV and Parquet")
     time_zone: str = Field(
         "UTC", description="Zone of a trace's dates without an offset: a name such as Asia/Shanghai, or +08:00"
     )

@@ -122,8 +122,8 @@ class ImportReport:
         counts = {
             "run longer than requested": self.run_above_request,
             "larger than the site": self.oversize,
-            "submitted before the run": self.before_window,
-            "submitted after the run": self.after_window,
+            "left out: submitted before the window": self.before_window,
+            "left out: submitted after the window": self.after_window,
         }
         text += [f"{count} {what}" for what, count in counts.items() if count]
         return text + [f"{name}: {value}" for name, value in self.notes.items()]

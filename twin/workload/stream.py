@@ -12,6 +12,7 @@ from twin.quantities import MS_PER_DAY, MS_PER_S
 from twin.workload import assume
 from twin.workload.config import WorkloadConfig
 from twin.workload.formats import read_trace
+from twin.workload.formats.change import scaled_sizes
 from twin.workload.formats.trace import ReadOptions, Trace
 from twin.workload.jobs import Float64, ImportReport, Int64, JobBatch, JobStream
 from twin.workload.synthetic import SyntheticStream
@@ -89,7 +90,7 @@ def _batch(config: WorkloadConfig, trace: Trace, submit_ms: Int64) -> JobBatch:
     rows = np.arange(len(submit_ms), dtype=np.int64)
     factor = 1.0 if config.request_factor is None else config.request_factor
     request_s = np.where(trace.request_s >= 0, trace.request_s, trace.run_s * factor)
-    size = np.maximum(np.floor(trace.size * config.scale_gpus + 0.5), 1.0)
+    size = scaled_sizes(trace.size.astype(np.float64), config.scale_gpus)
     if len(size) and size.max() > np.iinfo(np.int32).max:
         message = f"makes the largest job {size.max():.0f} GPUs: expected at most {np.iinfo(np.int32).max}"
         raise ScenarioError([Problem("workload.scale_gpus", message, got=config.scale_gpus)])

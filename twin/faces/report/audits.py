@@ -15,6 +15,7 @@ from twin.quantities import MS_PER_MIN
 _AUDITS = {
     "largest_energy_residual_pu": ("Largest energy residual of a step", 1e-9),
     "largest_heat_residual_pu": ("Largest heat residual of a step", 1e-9),
+    "largest_water_residual_pu": ("Largest water residual of a step", 1e-9),
     "cumulative_drift_pu": ("Energy drift over the run", 1e-9),
     "largest_mismatch_pu": ("Power flow, worst mismatch at a bus", 1e-8),
 }

@@ -46,6 +46,8 @@ class RawJobs:
     tier: Float64
     watts_per_gpu: Float64
     checkpoint_s: Float64
+    extra: dict[str, Float64] = field(default_factory=dict)
+    """Columns that only this format has, by the name they get in the table."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,16 @@ class Trace:
     watts_per_gpu: Float64
     checkpoint_s: Float64
     report: ImportReport
+    extra: Mapping[str, Float64] = field(default_factory=dict)
+    """What only this format tells, such as ``deadline_s`` of OpenDC; -1 where unknown."""
 
     def table(self) -> pd.DataFrame:
         """One row per job; ``request_s`` is the request, else the run time; the report in ``attrs["report"]``."""
         import pandas as pd
 
-        columns = {name: value for name, value in vars(self).items() if name != "report"}
+        columns = {name: value for name, value in vars(self).items() if name not in ("report", "extra")} | dict(
+            self.extra
+        )
         frame = pd.DataFrame(columns | {"request_s": np.where(self.request_s >= 0, self.request_s, self.run_s)})
         frame.attrs["report"] = self.report
         return frame
@@ -104,10 +110,12 @@ def trace_of(raw: RawJobs, report: ImportReport, *, partial: Bool | None = None)
     _count(repaired, "submitted before the row above: sorted", np.diff(raw.submit_s[rows], prepend=-np.inf) < 0)
     rows = rows[np.argsort(raw.submit_s[rows], kind="stable")]
     job = _numbers(raw.job, rows, repaired)
-    picked = {name: value[rows] for name, value in vars(raw).items()}
+    picked = {name: value[rows] for name, value in vars(raw).items() if name != "extra"}
+    extra = {name: value[rows] for name, value in raw.extra.items()}
     for name in ("size", "status", "tier"):
         picked[name] = np.ceil(picked[name]).astype(np.int64)
-    return Trace(**picked | {"job": job}, report=_reported(report, picked, dropped=dropped, repaired=repaired))
+    told = _reported(report, picked, dropped=dropped, repaired=repaired)
+    return Trace(**picked | {"job": job}, report=told, extra=extra)
 
 
 _LIMITS = {
