@@ -194,3 +194,16 @@ def test_a_run_whose_water_book_is_broken_says_which_plant(tmp_path):
         run.engine.arena.column("loop", "tank_kg")[2] = 5e4
         with pytest.raises(twin.AuditError, match=r"water is not conserved .*cooling-03"):
             run.advance("10min")
+
+
+def test_facility_water_near_freezing_is_told_of_once():
+    overrides = {"run.days": 1, "workload.source": "none", "faults.random": False}
+    with twin.Run(twin.Scenario.read(BASE, overrides=overrides)) as run:
+        run.advance("10min")
+        column = run.engine.arena.column
+        column("loop", "supply_c")[2] = column("loop", "return_c")[2] = -5.0
+        run.advance("3min")
+        events = run.finish().events
+    told = events[events.text.str.contains("below 5 °C")]
+    assert told.asset.tolist() == ["cooling-03"]
+    assert told.value.iloc[0] < 5.0

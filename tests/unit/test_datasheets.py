@@ -6,14 +6,15 @@ from twin.component import load_components
 from twin.faces.describe_text import component_lines
 
 KINDS = load_components()
-COOLING = ("cooling_plant", "rack_hall")
+TO_COME = {"battery", "solar_plant"}
+"""Kinds whose sheets are being completed elsewhere; take them out when they are."""
 
 
-@pytest.mark.parametrize("kind", COOLING)
-def test_every_number_of_the_cooling_and_rack_sheets_has_a_source_and_a_description(kind):
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - TO_COME))
+def test_every_number_of_a_sheet_has_a_source_and_a_description(kind):
     silent = [
         record["name"] for record in KINDS[kind].datasheet()
-        if isinstance(record["default"], int | float) and not (record["source"] and record["description"])
+        if type(record["default"]) in (int, float) and not (record["source"] and record["description"])
     ]  # fmt: skip
     assert silent == []
 

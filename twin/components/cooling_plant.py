@@ -18,6 +18,8 @@ TOWER_DRY_BELOW_C = 3.0
 """Outdoor air below which a tower runs dry: its spray water would freeze (from memory)."""
 DESIGN_PA = 87_400.0
 """Air pressure for sizing: the site lies at 1,227 m."""
+FREEZE_ALARM_C = 5.0
+"""Facility water that cold is told of; 25 % glycol freezes at -10 to -12 °C (from memory)."""
 WATER_J_L_K = 3900.0
 """Heat capacity of the loop per litre: water with 25 % glycol for the winter (CoolProp at 38 °C, rounded)."""
 LITRE_KG = 1.02
@@ -251,6 +253,19 @@ class CoolingPlant(Component, kind="cooling_plant"):
                 fine=False,
             )
         )
+        plan.guard(
+            Guard(
+                f"{self.name}.cold",
+                self.name,
+                place,
+                FREEZE_ALARM_C,
+                below=True,
+                reset=FREEZE_ALARM_C + 3.0,
+                asset=self.name,
+                mode="soft",
+                fine=False,
+            )
+        )
         ups = Place("loop", "ups_j", index)
         plan.guard(Guard(f"{self.name}.ups", self.name, ups, 1.0, below=True, reset=1e6, asset=self.name))
 
@@ -311,6 +326,8 @@ class CoolingPlant(Component, kind="cooling_plant"):
         cause = world.cause_of(self.name)
         if alarm.endswith(".warm"):
             text = "facility water above its limit"
+        elif alarm.endswith(".cold"):
+            text = f"facility water below {FREEZE_ALARM_C:g} °C: its glycol alone keeps it from freezing"
         else:
             text = "pumps stopped: no supply and their UPS is empty"
         seq = world.emit("cooling", self.name, text, priority=1, value=world.guard_value(alarm), cause=cause)

@@ -14,10 +14,12 @@ class GridTie(Component, kind="grid_tie"):
     verbs = ("fail", "repair", "set")
 
     bus: str = quantity(description="bus at which the public network is seen")
-    vm_pu: float = quantity(1.02, "voltage the public network holds there", ge=0.9, le=1.1)
-    import_limit_mw: float = quantity(1200.0, "most that may be drawn", ge=0)
+    vm_pu: float = quantity(1.02, "voltage the public network holds there", ge=0.9, le=1.1, source="from memory")
+    import_limit_mw: float = quantity(
+        1200.0, "most that may be drawn", ge=0, source="rating of the line, choice of this model"
+    )
     export_limit_mw: float = quantity(
-        400.0, "most that may be fed in; 20 % of generation is the rule, from memory", ge=0
+        400.0, "most that may be fed in", ge=0, source="20 % of generation is the rule, from memory"
     )
 
     def lower(self, plan: Plan) -> None:

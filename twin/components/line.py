@@ -20,7 +20,7 @@ class Line(Component, kind="line"):
     r_ohm_km: float = quantity(0.02, "resistance", ge=0, source="2×630 mm² bundle at 330 kV, from memory")
     x_ohm_km: float = quantity(0.30, "reactance", gt=0, source="twin bundle at 330 kV, from memory")
     c_nf_km: float = quantity(12.0, "capacitance", ge=0, source="twin bundle at 330 kV, from memory")
-    rate_mva: float = quantity(1200.0, "rating", gt=0)
+    rate_mva: float = quantity(1200.0, "rating", gt=0, source="twin bundle at 330 kV, from memory")
 
     def lower(self, plan: Plan) -> None:
         """Add the branch."""

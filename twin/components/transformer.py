@@ -27,9 +27,15 @@ class Transformer(Component, kind="transformer"):
     vkr_percent: float = quantity(0.30, "its resistive part", ge=0, source="GB 20052-2024 class, from memory")
     pfe_kw: float = quantity(120.0, "no-load loss", ge=0, source="0.05 % of 240 MVA, GB 20052-2024 class, from memory")
     i0_percent: float = quantity(0.1, "no-load current", ge=0, source="from memory")
-    tap_ratio: float = quantity(1.0, "off-nominal ratio at the from side", gt=0.8, lt=1.2)
-    trip_loading_pu: float = quantity(1.5, "loading at which it trips after trip_after_s", gt=1)
-    trip_after_s: float = quantity(60.0, "time above trip_loading_pu before it trips", ge=0)
+    tap_ratio: float = quantity(
+        1.0, "off-nominal ratio at the from side", gt=0.8, lt=1.2, source="choice of this model"
+    )
+    trip_loading_pu: float = quantity(
+        1.5, "loading at which it trips after trip_after_s", gt=1, source="choice of this model"
+    )
+    trip_after_s: float = quantity(
+        60.0, "time above trip_loading_pu before it trips", ge=0, source="choice of this model"
+    )
 
     def lower(self, plan: Plan) -> None:
         """Add the branch and its alarms at 100, 110 and the tripping percentage."""
