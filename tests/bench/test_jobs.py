@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import simpy
 
 import twin
 from tests.bench.test_speed import record
@@ -97,3 +98,31 @@ def test_the_job_list_of_raps(shared_data):
     done = {policy: int((plan.end_s <= 17_280).sum()) for policy, plan in plans.items()}
     assert all(len(plan) == 1000 and (plan.wait_s >= 0).all() for plan in plans.values())
     record("RAPS's list, three policies, queue alone", simulated_s_per_cpu_s=3 * 17_280 / cpu_s, **done)
+
+
+def test_every_job_watched_by_simpy():
+    columns = site_jobs(200_000, 504_000, 0.9, 1)
+    watts, zero, one = np.full(200_000, 1000), np.zeros(200_000, np.int64), np.ones(200_000, np.uint8)
+    queue = _core.queue.Queue(
+        rack_group=np.arange(7000) * 800 // 7000, gpus_per_rack=72, n_group=800, backfill="easy", depth=200
+    )
+    seen = dict.fromkeys(_core.queue.SIGHTINGS, 0)
+
+    def look(env):
+        """A SimPy process that is woken at the millisecond of every submission, start and end."""
+        while True:
+            stopped = not queue.run_to(_core.queue.NEVER)
+            for _, _, what in queue.take_watched():
+                seen[what] += 1
+            if not stopped:
+                return
+            yield env.timeout(max(queue.now_ms - env.now, 0))
+
+    start = time.process_time()
+    queue.feed(*columns, watts, zero, one)
+    env = simpy.Environment()
+    env.process(look(env))
+    env.run()
+    cpu_s = time.process_time() - start
+    assert seen["submit"] == seen["start"] == seen["end"] == queue.finished == 200_000
+    record("queue core, every job watched from SimPy", jobs_per_s=200_000 / cpu_s)
