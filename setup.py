@@ -56,7 +56,7 @@ def stage(isa: str) -> Path:
     package.mkdir(parents=True, exist_ok=True)
     for folder in (top / "twin", top / "twin" / "_core", package):
         (folder / "__init__.py").touch()
-    for source in sorted((ROOT / "ext").glob("*.p[xy][dx]")):
+    for source in sorted((ROOT / "ext").glob("*.p[xy][dxi]")):
         target = package / source.name
         if not target.exists() or target.read_bytes() != source.read_bytes():
             shutil.copyfile(source, target)

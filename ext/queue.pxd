@@ -13,7 +13,7 @@ cdef enum:
     N_TIER = 4
     N_CLASS = 8             # class = tier, + N_TIER while one of the job's groups is throttled
     N_CLOCK = 9             # the classes, then the rack faults
-    N_TABLE = 22
+    N_TABLE = 25
 
 cdef struct Table:          # rows that save() can undo: a page is copied before its first change after a save
     char* data
@@ -51,6 +51,8 @@ cdef struct Job:
     i32 throttled           # nodes of its allocation on throttled groups
     i32 next                # the next fed job, or the next free slot
     i32 cause               # of the last loss or of the end; 0: none
+    i32 plan                # row of its reservation by racks; -1: none
+    i64 plan_ms             # when that begins
     i8 tier
     i8 cls
     i8 state
@@ -113,6 +115,10 @@ cdef struct Sighting:       # of a watched job
     i64 id
     i64 what
 
+cdef struct Phase:          # of the timeline of conservative backfilling: what is free from t_ms to the next
+    i64 t_ms
+    i64 row
+
 cdef struct Pair:
     i64 id
     i64 slot
@@ -140,6 +146,7 @@ cdef class Queue:
     cdef i64 n_block
     cdef i64 reserved, shadow_ms, extra, tested     # the last pass holds still; its reservation; jobs it turned down
     cdef i64 pass_due
+    cdef i64 plan_hi, plan_free, replan             # rows of reservations; all of them have to be made anew
     cdef i64 n_record, n_sighting, n_watched
     cdef i64 last_id, last_submit_ms                # fed
 
@@ -173,6 +180,13 @@ cdef class Queue:
     cdef Record* record
     cdef Sighting* sighting
     cdef Pair* scratch
+    cdef char* plan                                 # [plan_hi, plan_row] GPUs of each rack that a waiting job is to have
+    cdef i64 plan_row
+    cdef Phase* phase                               # scratch of one pass, as are the next four
+    cdef u8* timeline                               # [n_phase, n_rack] GPUs free
+    cdef i64 n_phase
+    cdef u8* room                                   # [n_rack] GPUs that a job may take
+    cdef u8* spare                                  # [n_rack] GPUs at the shadow time that the head does not need
 
     cpdef void begin_step(self, i64 t0) noexcept nogil
     cpdef int run_until(self, i64 t1) noexcept nogil

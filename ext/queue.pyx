@@ -1,10 +1,11 @@
 # cython: nonecheck=False
 # A check for None needs the interpreter lock; only methods of a queue hand it to the functions here.
-"""The job queue of the site: gangs of GPUs on racks, FCFS, SJF or LJF with EASY or first-fit backfill.
+"""The job queue of the site: gangs of GPUs on racks, FCFS, SJF or LJF with first-fit, EASY or conservative backfill.
 
 Time moves from event to event in exact integer milliseconds. At one millisecond: completions by job id, rack
 repairs, rack faults, submissions by row, then one scheduling pass. Scheduling counts GPUs, so a pass never fails
-on fragmentation; placement prefers one rack (the fullest that fits), then whole racks in index order.
+on fragmentation; placement prefers one rack (the fullest that fits), then whole racks in index order. The backfills
+by identity (``easy-identity``, ``conservative``) name racks instead, from the lowest index up, and may wait for them.
 
 **Clocks.** Each class has a work clock and a power clock. A job ends at a reading of its class's work clock, so a cap
 that slows a class is O(1), whatever runs. A job whose class changes carries its remaining work over.
@@ -47,7 +48,7 @@ cdef enum:
 
 cdef enum:                  # tables
     T_JOB, T_NODE, T_RACK, T_BITS, T_ITEM, T_SLICE, T_BLOCK, T_LOAD, T_DEV, T_GROUP
-    T_RECORD, T_SIGHTING, T_SCRATCH
+    T_RECORD, T_SIGHTING, T_SCRATCH, T_PLAN, T_PHASE, T_TIMELINE
     T_HEAP                  # and the eight after it
 
 cdef enum:                  # Job.state, in the order of STATES
@@ -57,7 +58,7 @@ cdef enum:
     FCFS, SJF, LJF
 
 cdef enum:
-    NO_BACKFILL, FIRST_FIT, EASY
+    NO_BACKFILL, FIRST_FIT, EASY, EASY_IDENTITY, CONSERVATIVE
 
 cdef enum:                  # Rack.off
     OUT_OF_SERVICE = 1
@@ -78,11 +79,11 @@ QUEUED, RUNNING, FINISHED, FAILED, KILLED, REJECTED = S_QUEUED, S_RUNNING, S_FIN
 SIGHTINGS = ("submit", "start", "end", "requeue")
 CAUSE_NONE, CAUSE_RACK_FAULT, CAUSE_CANCELLED, CAUSE_FAILED = 0, 1, 2, 3
 ORDERS = {"fcfs": FCFS, "sjf": SJF, "ljf": LJF}
-BACKFILLS = {"none": NO_BACKFILL, "firstfit": FIRST_FIT, "easy": EASY}
+BACKFILLS = {"none": NO_BACKFILL, "firstfit": FIRST_FIT, "easy": EASY, "easy-identity": EASY_IDENTITY, "conservative": CONSERVATIVE}
 MAX_MS = 1 << 50
 """Largest time or duration: the work clocks count 1/1024 ms in 63 bits."""
-SAVED_TABLES = (T_RACK, T_NODE, T_JOB, T_ITEM, T_LOAD, T_DEV, T_GROUP, T_RECORD, T_SIGHTING, T_HEAP + FAULTS)
-MAGIC = b"twinq\x00\x00\x01"
+SAVED_TABLES = (T_RACK, T_NODE, T_JOB, T_ITEM, T_LOAD, T_DEV, T_GROUP, T_RECORD, T_SIGHTING, T_PLAN, T_HEAP + FAULTS)
+MAGIC = b"twinq\x00\x00\x02"
 RECORD = np.dtype([
     *((name, np.int64) for name in ("id", "submit_ms", "start_ms", "end_ms", "wait_ms")),
     *((name, np.int64) for name in ("energy", "gpu_ms", "lost_gpu_ms")),
@@ -90,864 +91,13 @@ RECORD = np.dtype([
 ])
 
 
-# Undo -------------------------------------------------------------------------------------------------------------
-
-cdef void keep_page(Table* t, i64 page, i32 epoch) noexcept nogil:
-    cdef i64 size = t.row << t.shift
-    memcpy(t.kept + page * size, t.data + page * size, size)
-    t.stamp[page] = epoch
-    t.dirty[t.n_dirty] = <i32>page
-    t.n_dirty += 1
-
-
-cdef inline void touch(Queue q, int table, i64 row) noexcept nogil:
-    """To be called before a row changes."""
-    cdef Table* t
-    if q.tracking:
-        t = &q.table[table]
-        if t.stamp[row >> t.shift] != q.epoch:
-            keep_page(t, row >> t.shift, q.epoch)
-
-
-cdef void touch_range(Queue q, int table, i64 first, i64 stop) noexcept nogil:
-    cdef Table* t = &q.table[table]
-    cdef i64 page
-    if not q.tracking or first >= stop:
-        return
-    for page in range(first >> t.shift, ((stop - 1) >> t.shift) + 1):
-        if t.stamp[page] != q.epoch:
-            keep_page(t, page, q.epoch)
-
-
-cdef inline i64 block_bytes(Queue q) noexcept nogil:
-    return <char*>&q.last_submit_ms - <char*>&q.now_ms + <i64>sizeof(i64)
-
-
-# Bit sets: leaf words, then one summary bit a leaf word -----------------------------------------------------------
-
-cdef inline void bit_add(Queue q, i64 base, i64 n_leaf, i64 i) noexcept nogil:
-    cdef i64 leaf = base + (i >> 6), summary = base + n_leaf + (i >> 12)
-    touch(q, T_BITS, leaf)
-    touch(q, T_BITS, summary)
-    q.bits[leaf] |= <u64>1 << (i & 63)
-    q.bits[summary] |= <u64>1 << ((i >> 6) & 63)
-
-
-cdef inline void bit_drop(Queue q, i64 base, i64 n_leaf, i64 i) noexcept nogil:
-    cdef i64 leaf = base + (i >> 6), summary = base + n_leaf + (i >> 12)
-    touch(q, T_BITS, leaf)
-    q.bits[leaf] &= ~(<u64>1 << (i & 63))
-    if q.bits[leaf] == 0:
-        touch(q, T_BITS, summary)
-        q.bits[summary] &= ~(<u64>1 << ((i >> 6) & 63))
-
-
-cdef inline i64 bit_from(Queue q, i64 base, i64 n_leaf, i64 i) noexcept nogil:
-    """The first member that is i or more, or -1."""
-    cdef i64 leaf = i >> 6, n_summary = (n_leaf + 63) >> 6, s
-    cdef u64 word
-    if leaf >= n_leaf:
-        return -1
-    word = q.bits[base + leaf] & (~<u64>0 << (i & 63))
-    if word:
-        return (leaf << 6) + lowest_bit(word)
-    leaf += 1
-    s = leaf >> 6
-    if s >= n_summary:
-        return -1
-    word = q.bits[base + n_leaf + s] & (~<u64>0 << (leaf & 63))
-    while word == 0:
-        s += 1
-        if s == n_summary:
-            return -1
-        word = q.bits[base + n_leaf + s]
-    leaf = (s << 6) + lowest_bit(word)
-    return (leaf << 6) + lowest_bit(q.bits[base + leaf])
-
-
-cdef inline i64 bit_last(Queue q, i64 base, i64 n_leaf) noexcept nogil:
-    cdef i64 s = ((n_leaf + 63) >> 6) - 1, leaf
-    while s >= 0 and q.bits[base + n_leaf + s] == 0:
-        s -= 1
-    if s < 0:
-        return -1
-    leaf = (s << 6) + highest_bit(q.bits[base + n_leaf + s])
-    return (leaf << 6) + highest_bit(q.bits[base + leaf])
-
-
-# Racks: bucket f holds the available racks with f free GPUs; one more set, the buckets that are not empty ---
-
-cdef inline void bucket_add(Queue q, i64 rack, i64 n_free) noexcept nogil:
-    if n_free == 0:
-        return
-    bit_add(q, n_free * q.n_word, q.n_leaf, rack)
-    bit_add(q, q.free_base, q.n_leaf_free, n_free)
-
-
-cdef inline void bucket_drop(Queue q, i64 rack, i64 n_free) noexcept nogil:
-    cdef i64 base = n_free * q.n_word, s
-    if n_free == 0:
-        return
-    bit_drop(q, base, q.n_leaf, rack)
-    for s in range(base + q.n_leaf, base + q.n_word):
-        if q.bits[s]:
-            return
-    bit_drop(q, q.free_base, q.n_leaf_free, n_free)
-
-
-cdef void take(Queue q, i32 slot, i64 i_rack, i32 gpus) noexcept nogil:
-    """Give GPUs of a rack to a job: one node of its allocation."""
-    cdef Rack* rack = &q.rack[i_rack]
-    cdef Job* job = &q.job[slot]
-    cdef Node* node
-    cdef i32 i_node
-    if q.node_free >= 0:
-        i_node = <i32>q.node_free
-        q.node_free = q.node[i_node].next
-    else:
-        i_node = <i32>q.node_hi
-        q.node_hi += 1
-    if job.node < 0:
-        job.group = q.rack_group[i_rack]
-    touch(q, T_NODE, i_node)
-    touch(q, T_RACK, i_rack)
-    node = &q.node[i_node]
-    node.rack, node.gpus, node.slot = <i32>i_rack, gpus, slot
-    node.next, node.after, node.before = job.node, rack.node, -1
-    if rack.node >= 0:
-        touch(q, T_NODE, rack.node)
-        q.node[rack.node].before = i_node
-    job.node = rack.node = i_node
-    bucket_drop(q, i_rack, rack.free)
-    rack.free -= gpus
-    bucket_add(q, i_rack, rack.free)
-    q.gpus_free -= gpus
-    job.throttled += q.throttled[q.rack_group[i_rack]]
-
-
-cdef void place(Queue q, i32 slot) noexcept nogil:
-    """Find racks for a job that fits: best fit in one, or whole racks by index, then the emptiest.
-
-    The caller has seen that enough GPUs are free and has touched the job.
-    """
-    cdef i32 left = q.job[slot].size, gpus
-    cdef i64 bucket
-    while left > 0:
-        bucket = bit_from(q, q.free_base, q.n_leaf_free, left if left < q.gpus_per_rack else q.gpus_per_rack)
-        if bucket < 0:
-            bucket = bit_last(q, q.free_base, q.n_leaf_free)
-        gpus = left if left < bucket else <i32>bucket
-        take(q, slot, bit_from(q, bucket * q.n_word, q.n_leaf, 0), gpus)
-        left -= gpus
-
-
-cdef void give_back(Queue q, i32 slot) noexcept nogil:
-    """Free all nodes of a job's allocation."""
-    cdef i32 i_node = q.job[slot].node, last = -1
-    cdef Node* node
-    cdef Rack* rack
-    while i_node >= 0:
-        node = &q.node[i_node]
-        rack = &q.rack[node.rack]
-        touch(q, T_RACK, node.rack)
-        if node.before >= 0:
-            touch(q, T_NODE, node.before)
-            q.node[node.before].after = node.after
-        else:
-            rack.node = node.after
-        if node.after >= 0:
-            touch(q, T_NODE, node.after)
-            q.node[node.after].before = node.before
-        if rack.off == 0:
-            bucket_drop(q, node.rack, rack.free)
-            bucket_add(q, node.rack, rack.free + node.gpus)
-            q.gpus_free += node.gpus
-        rack.free += node.gpus
-        last = i_node
-        i_node = node.next
-    touch(q, T_NODE, last)
-    q.node[last].next = <i32>q.node_free
-    q.node_free = q.job[slot].node
-    q.job[slot].node = -1
-
-
-cdef void set_off(Queue q, i64 i_rack, i32 reason, bint on) noexcept nogil:
-    """Add or lift a reason for a rack to take no jobs."""
-    cdef Rack* rack = &q.rack[i_rack]
-    cdef i32 off = rack.off | reason if on else rack.off & ~reason, i_node
-    cdef i32 sign = 1 if off == 0 else -1
-    cdef bint changes = (off == 0) != (rack.off == 0)
-    touch(q, T_RACK, i_rack)
-    rack.off = off
-    if not changes:
-        return
-    if off == 0:
-        bucket_add(q, i_rack, rack.free)
-    else:
-        bucket_drop(q, i_rack, rack.free)
-    q.gpus_online += sign * q.gpus_per_rack
-    q.gpus_free += sign * rack.free
-    i_node = rack.node
-    while i_node >= 0:
-        profile_adjust(q, &q.job[q.node[i_node].slot], q.node[i_node].slot, sign * q.node[i_node].gpus)
-        i_node = q.node[i_node].after
-    q.reserved = 0
-    q.pass_due = 1
-
-
-# Loads ------------------------------------------------------------------------------------------------------------
-
-cdef void draw(Queue q, Job* job, double sign) noexcept nogil:
-    """Add a job's power to its groups, or take it away, from now on."""
-    cdef i64 at
-    cdef double since_step_ms = <double>(q.now_ms - q.step_ms), w
-    cdef i32 i_node = job.node
-    cdef Node* node
-    while i_node >= 0:
-        node = &q.node[i_node]
-        at = job.cls * q.n_group + q.rack_group[node.rack]
-        w = sign * node.gpus * job.watts
-        touch(q, T_LOAD, at)
-        touch(q, T_DEV, at)
-        q.dev_used[at >> q.table[T_DEV].shift] = 1
-        q.load_w[at] += w
-        q.load_dev[at] += w * since_step_ms
-        i_node = node.next
-
-
-# Clocks and heaps -------------------------------------------------------------------------------------------------
-
-cdef inline i64 work_at(Queue q, int c) noexcept nogil:
-    return q.clock[c].work + (q.now_ms - q.clock[c].t_ms) * q.clock[c].speed
-
-
-cdef inline i64 energy_at(Queue q, int c) noexcept nogil:
-    return q.clock[c].energy + (q.now_ms - q.clock[c].t_ms) * q.clock[c].power
-
-
-cdef inline bint sooner(Entry* a, Entry* b) noexcept nogil:
-    return a.key < b.key or (a.key == b.key and a.aux < b.aux)
-
-
-cdef inline bint stale(Queue q, Entry* e) noexcept nogil:
-    return q.job[<i32>e.aux].ver != e.aux >> 32
-
-
-cdef void sift_up(Queue q, int c, i64 i, Entry entry) noexcept nogil:
-    cdef Entry* heap = <Entry*>q.table[T_HEAP + c].data
-    cdef i64 parent
-    while i > 0:
-        parent = (i - 1) >> 2
-        if not sooner(&entry, &heap[parent]):
-            break
-        touch(q, T_HEAP + c, i)
-        heap[i] = heap[parent]
-        i = parent
-    touch(q, T_HEAP + c, i)
-    heap[i] = entry
-
-
-cdef void pop(Queue q, int c) noexcept nogil:
-    """Remove the first entry of a heap."""
-    cdef Entry* heap = <Entry*>q.table[T_HEAP + c].data
-    cdef i64 n = q.clock[c].n - 1, i = 0, child, best
-    cdef Entry entry = heap[n]
-    q.clock[c].n = n
-    while 4 * i + 1 < n:
-        best = 4 * i + 1
-        for child in range(best + 1, best + 4 if best + 4 < n else n):
-            if sooner(&heap[child], &heap[best]):
-                best = child
-        if not sooner(&heap[best], &entry):
-            break
-        touch(q, T_HEAP + c, i)
-        heap[i] = heap[best]
-        i = best
-    if n > 0:
-        touch(q, T_HEAP + c, i)
-        heap[i] = entry
-
-
-cdef void sweep(Queue q, int c) noexcept nogil:
-    """Rebuild a full heap without its stale entries."""
-    cdef Entry* heap = <Entry*>q.table[T_HEAP + c].data
-    cdef i64 n = q.clock[c].n, i
-    touch_range(q, T_HEAP + c, 0, n)
-    q.clock[c].n = 0
-    for i in range(n):
-        if not stale(q, &heap[i]):
-            sift_up(q, c, q.clock[c].n, heap[i])
-            q.clock[c].n += 1
-
-
-cdef void find_due(Queue q, int c) noexcept nogil:
-    """Set when the first entry of a heap is due. It stays true until the heap or the speed changes."""
-    cdef Clock* clock = &q.clock[c]
-    cdef Entry* heap = <Entry*>q.table[T_HEAP + c].data
-    cdef i64 work
-    if c == FAULTS:
-        clock.due_ms = heap[0].key if clock.n else NEVER_MS
-        return
-    while clock.n and stale(q, &heap[0]):
-        pop(q, c)
-    if clock.n == 0:
-        clock.due_ms = NEVER_MS
-        return
-    work = heap[0].key - clock.work
-    if work <= (q.now_ms - clock.t_ms) * clock.speed:
-        clock.due_ms = q.now_ms
-    elif clock.speed == 0:
-        clock.due_ms = NEVER_MS
-    else:
-        clock.due_ms = clock.t_ms + (work + clock.speed - 1) // clock.speed
-
-
-cdef void push(Queue q, int c, i64 key, i64 aux) noexcept nogil:
-    cdef Entry* heap = <Entry*>q.table[T_HEAP + c].data
-    cdef Entry entry
-    entry.key, entry.aux = key, aux
-    if q.clock[c].n == q.table[T_HEAP + c].cap:
-        sweep(q, c)
-    sift_up(q, c, q.clock[c].n, entry)
-    q.clock[c].n += 1
-    if heap[0].key == key and heap[0].aux == aux:
-        find_due(q, c)
-
-
-cdef void run_on(Queue q, i32 slot, int cls, i64 left) noexcept nogil:
-    """Put a placed job on the clocks of a class, with so much work left."""
-    cdef Job* job = &q.job[slot]
-    job.cls = <i8>cls
-    job.ver += 1
-    job.key = work_at(q, cls) + left
-    job.mark = energy_at(q, cls)
-    draw(q, job, 1.0)
-    push(q, cls, job.key, (<i64>job.ver << 32) | slot)
-
-
-cdef i64 run_off(Queue q, i32 slot) noexcept nogil:
-    """Take a job off the clocks of its class; how much work is left."""
-    cdef Job* job = &q.job[slot]
-    cdef int cls = job.cls
-    job.ver += 1
-    job.energy += energy_at(q, cls) - job.mark
-    draw(q, job, -1.0)
-    if q.clock[cls].n and stale(q, <Entry*>q.table[T_HEAP + cls].data):
-        find_due(q, cls)
-    return job.key - work_at(q, cls)
-
-
-# The profile: running jobs by expected end, in blocks so that neither a change nor a sum is O(running) ---
-
-cdef i64 find_block(Queue q, i64 end_ms, i32 slot) noexcept nogil:
-    """The first block that ends at or after (end_ms, slot)."""
-    cdef i64 low = 0, high = q.n_block, mid
-    cdef Block* b
-    while low < high:
-        mid = (low + high) >> 1
-        b = &q.block[mid]
-        if b.last_end_ms < end_ms or (b.last_end_ms == end_ms and b.last_slot < slot):
-            low = mid + 1
-        else:
-            high = mid
-    return low
-
-
-cdef i64 find_slice(Queue q, Block* b, i64 end_ms, i32 slot) noexcept nogil:
-    """Where in its block (end_ms, slot) stands or would stand."""
-    cdef Slice* s = &q.slice_[<i64>b.id * BLOCK]
-    cdef i64 low = 0, high = b.n, mid
-    while low < high:
-        mid = (low + high) >> 1
-        if s[mid].end_ms < end_ms or (s[mid].end_ms == end_ms and s[mid].slot < slot):
-            low = mid + 1
-        else:
-            high = mid
-    return low
-
-
-cdef void close_block(Queue q, Block* b) noexcept nogil:
-    """Note the last slice of a block after a change."""
-    cdef Slice* s = &q.slice_[<i64>b.id * BLOCK + b.n - 1]
-    b.last_end_ms, b.last_slot = s.end_ms, s.slot
-
-
-cdef Block* insert_block(Queue q, i64 k) noexcept nogil:
-    """Make room for a block before block k."""
-    cdef i32 id
-    touch_range(q, T_BLOCK, k, q.n_block + 1)
-    id = q.block[q.n_block].id
-    memmove(&q.block[k + 1], &q.block[k], (q.n_block - k) * sizeof(Block))
-    q.n_block += 1
-    q.block[k].id, q.block[k].n, q.block[k].gpus = id, 0, 0
-    return &q.block[k]
-
-
-cdef void remove_block(Queue q, i64 k) noexcept nogil:
-    cdef i32 id = q.block[k].id
-    touch_range(q, T_BLOCK, k, q.n_block)
-    q.n_block -= 1
-    memmove(&q.block[k], &q.block[k + 1], (q.n_block - k) * sizeof(Block))
-    q.block[q.n_block].id = id
-
-
-cdef void append_slices(Queue q, Block* to, Block* source, i32 first) noexcept nogil:
-    """Move the slices from `first` on to the end of another block."""
-    cdef Slice* s = &q.slice_[<i64>source.id * BLOCK]
-    cdef Slice* t = &q.slice_[<i64>to.id * BLOCK]
-    cdef i32 x
-    touch(q, T_SLICE, <i64>to.id * BLOCK)
-    for x in range(first, source.n):
-        t[to.n] = s[x]
-        to.n += 1
-        to.gpus += s[x].gpus
-        source.gpus -= s[x].gpus
-    source.n = first
-    close_block(q, to)
-    if source.n:
-        close_block(q, source)
-
-
-cdef bint merge_blocks(Queue q, i64 k) noexcept nogil:
-    """Join blocks k and k + 1 if half a block holds both: so there are never many blocks for few jobs."""
-    if k < 0 or k + 1 >= q.n_block or q.block[k].n + q.block[k + 1].n > BLOCK // 2:
-        return False
-    touch(q, T_BLOCK, k)
-    touch(q, T_BLOCK, k + 1)
-    append_slices(q, &q.block[k], &q.block[k + 1], 0)
-    remove_block(q, k + 1)
-    return True
-
-
-cdef void profile_add(Queue q, i64 end_ms, i32 slot, i32 gpus) noexcept nogil:
-    cdef i64 k = find_block(q, end_ms, slot), x
-    cdef Block* b
-    cdef Slice* s
-    if q.n_block == 0:
-        insert_block(q, 0)
-    elif k == q.n_block:
-        k -= 1
-    if q.block[k].n == BLOCK:
-        insert_block(q, k + 1)
-        touch(q, T_BLOCK, k)
-        append_slices(q, &q.block[k + 1], &q.block[k], BLOCK // 2)
-        if find_block(q, end_ms, slot) > k:
-            k += 1
-    b = &q.block[k]
-    touch(q, T_BLOCK, k)
-    touch(q, T_SLICE, <i64>b.id * BLOCK)
-    x = find_slice(q, b, end_ms, slot)
-    s = &q.slice_[<i64>b.id * BLOCK]
-    memmove(&s[x + 1], &s[x], (b.n - x) * sizeof(Slice))
-    s[x].end_ms, s[x].slot, s[x].gpus = end_ms, slot, gpus
-    b.n += 1
-    b.gpus += gpus
-    close_block(q, b)
-
-
-cdef void profile_drop(Queue q, i64 end_ms, i32 slot) noexcept nogil:
-    cdef i64 k = find_block(q, end_ms, slot), x
-    cdef Block* b = &q.block[k]
-    cdef Slice* s = &q.slice_[<i64>b.id * BLOCK]
-    touch(q, T_BLOCK, k)
-    touch(q, T_SLICE, <i64>b.id * BLOCK)
-    x = find_slice(q, b, end_ms, slot)
-    b.gpus -= s[x].gpus
-    b.n -= 1
-    memmove(&s[x], &s[x + 1], (b.n - x) * sizeof(Slice))
-    if b.n == 0:
-        remove_block(q, k)
-        return
-    close_block(q, b)
-    if not merge_blocks(q, k):
-        merge_blocks(q, k - 1)
-
-
-cdef void profile_adjust(Queue q, Job* job, i32 slot, i32 gpus) noexcept nogil:
-    """A rack of a running job goes out of service or comes back: fewer or more GPUs are freed at its end."""
-    cdef i64 k
-    cdef Block* b
-    if q.backfill != EASY:
-        return
-    k = find_block(q, job.est_end_ms, slot)
-    b = &q.block[k]
-    touch(q, T_BLOCK, k)
-    touch(q, T_SLICE, <i64>b.id * BLOCK)
-    b.gpus += gpus
-    q.slice_[<i64>b.id * BLOCK + find_slice(q, b, job.est_end_ms, slot)].gpus += gpus
-
-
-cdef void reserve(Queue q, i64 need) noexcept nogil:
-    """Find when `need` GPUs will be free, and how many more by then. An estimate that has passed ends now."""
-    cdef i64 free_gpus = q.gpus_free, k = 0, x = 0
-    cdef Slice* s
-    q.shadow_ms, q.extra = NEVER_MS, 0
-    while k < q.n_block and free_gpus + q.block[k].gpus < need:
-        free_gpus += q.block[k].gpus
-        k += 1
-    if k == q.n_block:
-        return                                  # not before racks come back
-    s = &q.slice_[<i64>q.block[k].id * BLOCK]
-    while free_gpus + s[x].gpus < need:
-        free_gpus += s[x].gpus
-        x += 1
-    q.shadow_ms = s[x].end_ms if s[x].end_ms > q.now_ms else q.now_ms
-    while k < q.n_block:
-        s = &q.slice_[<i64>q.block[k].id * BLOCK]
-        while x < q.block[k].n and s[x].end_ms <= q.shadow_ms:
-            free_gpus += s[x].gpus
-            x += 1
-        if x < q.block[k].n:
-            break
-        k += 1
-        x = 0
-    q.extra = free_gpus - need
-
-
-# The queue: item[head:tail] in order, with room at both ends ------------------------------------------------------
-
-cdef void recentre(Queue q) noexcept nogil:
-    """Give both ends room again; the table holds twice the jobs there are."""
-    cdef i64 n = q.tail - q.head, head = (q.table[T_ITEM].cap - n) // 2
-    touch_range(q, T_ITEM, head, head + n)
-    memmove(&q.item[head], &q.item[q.head], n * sizeof(Item))
-    q.head, q.tail = head, head + n
-
-
-cdef bint stands_before(Queue q, Job* a, Job* b) noexcept nogil:
-    cdef i64 x = a.est_ms, y = b.est_ms
-    if a.rank != b.rank:
-        return a.rank < b.rank
-    if q.order != FCFS and a.rank == 0 and x != y:
-        return (x < y) == (q.order == SJF)
-    if a.submit_ms != b.submit_ms:
-        return a.submit_ms < b.submit_ms
-    return a.id < b.id
-
-
-cdef i64 queue_position(Queue q, Job* job) noexcept nogil:
-    cdef i64 low = q.head, high = q.tail, mid
-    while low < high:
-        mid = (low + high) >> 1
-        if stands_before(q, &q.job[q.item[mid].slot], job):
-            low = mid + 1
-        else:
-            high = mid
-    return low
-
-
-cdef void enqueue(Queue q, i32 slot) noexcept nogil:
-    cdef Job* job = &q.job[slot]
-    cdef i64 at
-    if q.tail == q.table[T_ITEM].cap or q.head == 0:
-        recentre(q)
-    if q.order == FCFS and job.rank == 0:
-        at = q.tail
-    else:
-        at = queue_position(q, job)
-        q.reserved = 0
-    if at - q.head < q.tail - at:
-        touch_range(q, T_ITEM, q.head - 1, at)
-        q.head -= 1
-        at -= 1
-        memmove(&q.item[q.head], &q.item[q.head + 1], (at - q.head) * sizeof(Item))
-    else:
-        touch_range(q, T_ITEM, at, q.tail + 1)
-        memmove(&q.item[at + 1], &q.item[at], (q.tail - at) * sizeof(Item))
-        q.tail += 1
-    q.item[at].slot, q.item[at].size = slot, job.size
-    q.item[at].est_ms = job.est_ms - job.run_ms + job.left // ONE
-    job.state = S_QUEUED
-    job.since_ms = q.now_ms
-    q.n_queued += 1
-
-
-cdef void dequeue_gap(Queue q, i64 first, i64 stop) noexcept nogil:
-    """Close a gap in the queue from its nearer end."""
-    if first == stop:
-        return
-    if first - q.head < q.tail - stop:
-        touch_range(q, T_ITEM, q.head, stop)
-        memmove(&q.item[q.head + stop - first], &q.item[q.head], (first - q.head) * sizeof(Item))
-        q.head += stop - first
-    else:
-        touch_range(q, T_ITEM, first, q.tail)
-        memmove(&q.item[first], &q.item[stop], (q.tail - stop) * sizeof(Item))
-        q.tail -= stop - first
-
-
-# What happens to a job --------------------------------------------------------------------------------------------
-
-cdef inline void sight(Queue q, Job* job, int what) noexcept nogil:
-    cdef Sighting* s
-    if job.watch:
-        s = &q.sighting[q.n_sighting]
-        s.t_ms, s.id, s.what = q.now_ms, job.id, what
-        q.n_sighting += 1
-
-
-cdef void start(Queue q, Item item) noexcept nogil:
-    """Start a job that fits. The caller takes it out of the queue."""
-    cdef i32 slot = item.slot
-    cdef Job* job = &q.job[slot]
-    touch(q, T_JOB, slot)
-    job.throttled = 0
-    place(q, slot)
-    job.wait_ms += q.now_ms - job.since_ms
-    job.since_ms = q.now_ms
-    if job.start_ms < 0:
-        job.start_ms = q.now_ms
-    job.state = S_RUNNING
-    job.est_end_ms = q.now_ms + item.est_ms
-    run_on(q, slot, job.tier + (N_TIER if job.throttled else 0), job.left)
-    if q.backfill == EASY:
-        profile_add(q, job.est_end_ms, slot, job.size)
-    q.n_queued -= 1
-    q.n_running += 1
-    q.gpus_used += job.size
-    q.started += 1
-    sight(q, job, W_START)
-
-
-cdef i64 stop(Queue q, i32 slot) noexcept nogil:
-    """Take a running job off its racks; how much work is left. The caller gives it its next state."""
-    cdef Job* job = &q.job[slot]
-    cdef i64 left
-    touch(q, T_JOB, slot)
-    left = run_off(q, slot)
-    if q.backfill == EASY:
-        profile_drop(q, job.est_end_ms, slot)
-    give_back(q, slot)
-    job.wall_ms += q.now_ms - job.since_ms
-    q.n_running -= 1
-    q.gpus_used -= job.size
-    q.reserved = 0
-    q.pass_due = 1
-    return left
-
-
-cdef void fill_record(Queue q, Job* job, Record* record) noexcept nogil:
-    """What is known of a job now."""
-    cdef i64 wall_ms = job.wall_ms
-    record.id, record.submit_ms, record.start_ms, record.end_ms = job.id, job.submit_ms, job.start_ms, q.now_ms
-    record.wait_ms, record.energy, record.lost_gpu_ms = job.wait_ms, job.energy, job.lost
-    if job.state == S_RUNNING:
-        wall_ms += q.now_ms - job.since_ms
-        record.energy += energy_at(q, job.cls) - job.mark
-    elif job.state == S_QUEUED:
-        record.wait_ms += q.now_ms - job.since_ms
-    record.gpu_ms = job.size * wall_ms
-    record.size, record.watts, record.restarts, record.group = job.size, job.watts, job.restarts, job.group
-    record.cause, record.state = job.cause, job.state
-
-
-cdef void end(Queue q, i32 slot, int state, int cause) noexcept nogil:
-    """Write the record of a job that holds no GPUs any more and free its row."""
-    cdef Job* job = &q.job[slot]
-    cdef i64 gpu_ms = job.size * job.wall_ms
-    job.state = <i8>state
-    if cause:
-        job.cause = cause
-    if state == S_FINISHED:
-        q.finished += 1
-        q.gpu_ms_finished += gpu_ms - job.lost
-    else:
-        q.failed += state == S_FAILED
-        q.killed += state == S_KILLED
-        q.rejected += state == S_REJECTED
-        q.gpu_ms_lost += gpu_ms - job.lost
-        job.lost = gpu_ms
-    fill_record(q, job, &q.record[q.n_record])
-    q.n_record += 1
-    sight(q, job, W_END)
-    q.n_watched -= job.watch
-    job.state = S_FREE
-    job.ver += 1
-    job.next = <i32>q.slot_free
-    q.slot_free = slot
-    q.n_slot -= 1
-
-
-cdef void requeue_job(Queue q, i32 slot, i64 left, int cause) noexcept nogil:
-    """Put a stopped job back to the head of the queue, at its last checkpoint."""
-    cdef Job* job = &q.job[slot]
-    cdef i64 work = job.run_ms * ONE, kept = 0, wall_ms = q.now_ms - job.since_ms, lost
-    if job.checkpoint_ms:
-        kept = work - left
-        kept -= kept % (job.checkpoint_ms * ONE)
-    # The share of this attempt's time that its lost work took; all of it where it did no work. Exact at full speed.
-    lost = wall_ms
-    if job.left > left:
-        lost = <i64>(<double>wall_ms * (<double>(work - kept - left) / <double>(job.left - left)) + 0.5)
-    job.lost += job.size * lost
-    q.gpu_ms_lost += job.size * lost
-    job.left = work - kept
-    job.rank = -1 - q.now_ms
-    job.restarts += 1
-    job.cause = cause
-    q.requeued += 1
-    enqueue(q, slot)
-    sight(q, job, W_REQUEUE)
-
-
-cdef void lose_job(Queue q, i32 slot, int state, int cause) noexcept nogil:
-    """A running job loses part of its gang: it is requeued, or ends in that state."""
-    cdef i64 left = stop(q, slot)
-    if q.requeue:
-        requeue_job(q, slot, left, cause)
-    else:
-        end(q, slot, state, cause)
-
-
-cdef int by_id(const void* a, const void* b) noexcept nogil:
-    cdef i64 x = (<const Pair*>a).id, y = (<const Pair*>b).id
-    return (x > y) - (x < y)
-
-
-cdef i64 first_rack_in(Queue q, i32 slot, i32 group) noexcept nogil:
-    cdef i32 i_node = q.job[slot].node
-    while q.rack_group[q.node[i_node].rack] != group:
-        i_node = q.node[i_node].next
-    return q.node[i_node].rack
-
-
-cdef i64 note_jobs(Queue q, i64 n, i64 i_rack, bint whole_group) noexcept nogil:
-    """Add the jobs on a rack to the scratch list; for a whole group, each only on the first of its racks there."""
-    cdef i32 i_node = q.rack[i_rack].node, slot
-    while i_node >= 0:
-        slot = q.node[i_node].slot
-        if not whole_group or i_rack == first_rack_in(q, slot, q.rack_group[i_rack]):
-            q.scratch[n].id, q.scratch[n].slot = q.job[slot].id, slot
-            n += 1
-        i_node = q.node[i_node].after
-    return n
-
-
-cdef void lose_noted(Queue q, i64 n, int state, int cause) noexcept nogil:
-    cdef i64 i
-    qsort(q.scratch, n, sizeof(Pair), by_id)
-    for i in range(n):
-        lose_job(q, <i32>q.scratch[i].slot, state, cause)
-
-
-cdef void change_class(Queue q, i32 slot, int cls) noexcept nogil:
-    cdef i64 left = run_off(q, slot)
-    run_on(q, slot, cls, left)
-
-
-# The events of one millisecond, in their order --------------------------------------------------------------------
-
-cdef void move_clock(Queue q, i64 t_ms) noexcept nogil:
-    cdef i64 dt_ms = t_ms - q.now_ms
-    q.gpu_ms_allocated += q.gpus_used * dt_ms
-    q.job_ms_queued += q.n_queued * dt_ms
-    q.now_ms = t_ms
-
-
-cdef void complete(Queue q) noexcept nogil:
-    """End all jobs that are due, by job id."""
-    cdef i64 n = 0, i, work
-    cdef i32 slot
-    cdef int c
-    cdef Entry* heap
-    for c in range(N_CLASS):
-        if q.clock[c].due_ms > q.now_ms:
-            continue
-        heap = <Entry*>q.table[T_HEAP + c].data
-        work = work_at(q, c)
-        while q.clock[c].n and (heap[0].key <= work or stale(q, &heap[0])):
-            if not stale(q, &heap[0]):
-                slot = <i32>heap[0].aux
-                q.scratch[n].id, q.scratch[n].slot = q.job[slot].id, slot
-                n += 1
-            pop(q, c)
-        find_due(q, c)
-    if n > 1:
-        qsort(q.scratch, n, sizeof(Pair), by_id)
-    for i in range(n):
-        slot = <i32>q.scratch[i].slot
-        stop(q, slot)
-        end(q, slot, S_FINISHED, 0)
-
-
-cdef void repair_and_fault(Queue q) noexcept nogil:
-    """Rack repairs, then rack faults, by rack."""
-    cdef i64 aux, i_rack
-    while q.clock[FAULTS].due_ms <= q.now_ms:
-        aux = (<Entry*>q.table[T_HEAP + FAULTS].data)[0].aux
-        pop(q, FAULTS)
-        find_due(q, FAULTS)
-        i_rack = <i32>aux
-        touch(q, T_RACK, i_rack)
-        if aux < FAULT:
-            q.rack[i_rack].faults -= 1
-            if q.rack[i_rack].faults == 0:
-                set_off(q, i_rack, FAULTED, False)
-        else:
-            lose_noted(q, note_jobs(q, 0, i_rack, False), S_FAILED, 1)   # CAUSE_RACK_FAULT
-            q.rack[i_rack].faults += 1
-            set_off(q, i_rack, FAULTED, True)
-
-
-cdef void submit(Queue q) noexcept nogil:
-    """Submissions that are due, in the order in which they were fed."""
-    cdef i32 slot
-    cdef Job* job
-    while q.next_submit_ms <= q.now_ms:
-        slot = <i32>q.fed_head
-        job = &q.job[slot]
-        touch(q, T_JOB, slot)
-        q.fed_head = job.next
-        if q.fed_head < 0:
-            q.fed_tail = -1
-        q.next_submit_ms = q.job[q.fed_head].submit_ms if q.fed_head >= 0 else NEVER_MS
-        q.submitted += 1
-        sight(q, job, W_SUBMIT)
-        if job.size > q.gpus_total:
-            end(q, slot, S_REJECTED, 0)
-        else:
-            enqueue(q, slot)
-            q.pass_due = 1
-
-
-cdef void backfill(Queue q) noexcept nogil:
-    """Start jobs behind the head that fit and do not delay it, up to `depth` places behind it."""
-    cdef i64 i = q.head + 1 + q.tested, kept = i, stop_at = q.tail, end_ms
-    cdef Item item
-    if q.tail - q.head - 1 > q.depth:
-        stop_at = q.head + 1 + q.depth
-    while i < stop_at and q.gpus_free > 0:
-        item = q.item[i]
-        end_ms = q.now_ms + item.est_ms
-        if item.size <= q.gpus_free and (end_ms <= q.shadow_ms or item.size <= q.extra):
-            if end_ms > q.shadow_ms:
-                q.extra -= item.size
-            start(q, item)
-        else:
-            if kept != i:
-                touch(q, T_ITEM, kept)
-                q.item[kept] = item
-            kept += 1
-        i += 1
-    q.tested = kept - q.head - 1
-    dequeue_gap(q, kept, i)
-
-
-cdef void schedule(Queue q) noexcept nogil:
-    """One pass: the head of the queue as long as it fits, then backfill behind it."""
-    q.passes += 1
-    q.pass_due = 0
-    if not (q.reserved and q.now_ms <= q.shadow_ms):
-        while q.n_queued and q.item[q.head].size <= q.gpus_free:
-            start(q, q.item[q.head])
-            q.head += 1
-        q.reserved = q.n_queued > 0 and q.backfill != NO_BACKFILL
-        q.tested = 0
-        q.shadow_ms = NEVER_MS
-        if q.reserved and q.backfill == EASY:
-            reserve(q, q.item[q.head].size)
-    if q.reserved:
-        backfill(q)
+include "queue_undo.pxi"
+include "queue_racks.pxi"
+include "queue_clocks.pxi"
+include "queue_profile.pxi"
+include "queue_jobs.pxi"
+include "queue_reservations.pxi"
+include "queue_events.pxi"
 
 
 # The class --------------------------------------------------------------------------------------------------------
@@ -973,7 +123,7 @@ cdef i32 new_slot(Queue q) noexcept nogil:
     job = &q.job[slot]
     memset(job, 0, sizeof(Job))
     job.ver, job.state = ver, S_FED
-    job.start_ms = job.node = job.group = job.next = -1
+    job.start_ms = job.node = job.group = job.next = job.plan = -1
     if q.fed_tail >= 0:
         q.job[q.fed_tail].next = slot
     else:
@@ -1046,9 +196,12 @@ cdef class Queue:
         self.n_rack, self.n_group, self.gpus_per_rack, self.depth = len(groups), n_group, gpus_per_rack, depth
         self.order, self.backfill, self.requeue = ORDERS[order], BACKFILLS[backfill], requeue
         self.gpus_total = self.gpus_free = self.gpus_online = self.n_rack * self.gpus_per_rack
+        if self.backfill >= EASY_IDENTITY and gpus_per_rack > 255:
+            raise ValueError(f"{gpus_per_rack} GPUs a rack: reservations by identity count up to 255")
         if self.gpus_total > 0x7FFFFFFF // BLOCK:
             raise ValueError(f"{self.gpus_total} GPUs: the tables hold {0x7FFFFFFF // BLOCK}")
-        self.slot_free = self.fed_head = self.fed_tail = self.node_free = self.last_submit_ms = self.last_id = -1
+        self.slot_free = self.fed_head = self.fed_tail = self.node_free = -1
+        self.last_submit_ms = self.last_id = self.plan_free = -1
         self.next_submit_ms = NEVER_MS
         self._lay_out()
         self._list_groups(groups)
@@ -1071,6 +224,7 @@ cdef class Queue:
         free(self.group_rack)
         free(self.kept_block)
         free(self.dev_used)
+        free(self.room)
 
     def _lay_out(self):
         """Give every table its row, its page and its first rows."""
@@ -1081,6 +235,9 @@ cdef class Queue:
         self.n_leaf_free = (n_bucket + 63) // 64
         self.free_base = n_bucket * self.n_word
         self.kept_block = <char*>malloc(block_bytes(self))
+        self.plan_row = (self.n_rack + 7) // 8 * 8
+        self.room = <u8*>reallocated(NULL, 2 * self.plan_row)
+        self.spare = self.room + self.plan_row
         for i, row, shift, n in (
             (T_JOB, sizeof(Job), 0, 0), (T_NODE, sizeof(Node), 3, self.gpus_total),
             (T_RACK, sizeof(Rack), 4, self.n_rack),
@@ -1089,6 +246,7 @@ cdef class Queue:
             (T_LOAD, sizeof(double), 4, N_CLASS * self.n_group), (T_DEV, sizeof(double), 5, N_CLASS * self.n_group),
             (T_GROUP, 1, 6, self.n_group),
             (T_RECORD, sizeof(Record), 0, 0), (T_SIGHTING, sizeof(Sighting), 0, 64), (T_SCRATCH, sizeof(Pair), 0, 0),
+            (T_PLAN, self.plan_row, 0, 0), (T_PHASE, sizeof(Phase), 0, 0), (T_TIMELINE, self.n_rack, 0, 0),
             *((T_HEAP + c, sizeof(Entry), 4, 0) for c in range(N_CLOCK)),
         ):
             self.table[i].row, self.table[i].shift = row, shift
@@ -1123,7 +281,7 @@ cdef class Queue:
         if rows <= t.cap and t.data:
             return 0
         t.data = <char*>reallocated(t.data, cap * t.row)
-        if table not in (T_RECORD, T_SIGHTING, T_SCRATCH):
+        if table not in (T_RECORD, T_SIGHTING, T_SCRATCH, T_PHASE, T_TIMELINE):
             t.kept = <char*>reallocated(t.kept, cap * t.row)
             t.stamp = <i32*>reallocated(t.stamp, n_page * sizeof(i32))
             t.dirty = <i32*>reallocated(t.dirty, n_page * sizeof(i32))
@@ -1150,6 +308,9 @@ cdef class Queue:
         self.record = <Record*>self.table[T_RECORD].data
         self.sighting = <Sighting*>self.table[T_SIGHTING].data
         self.scratch = <Pair*>self.table[T_SCRATCH].data
+        self.plan = self.table[T_PLAN].data
+        self.phase = <Phase*>self.table[T_PHASE].data
+        self.timeline = <u8*>self.table[T_TIMELINE].data
 
     cdef int _make_room(self, i64 n_job, i64 n_watch) except -1:
         """Grow the tables so that nothing can overflow inside a step while so many more jobs are there."""
@@ -1161,6 +322,10 @@ cdef class Queue:
             self._grow(T_ITEM, 2 * slots + 64)
             recentre(self)
             self._grow(T_SCRATCH, slots)
+            if self.backfill == CONSERVATIVE:       # a phase for every start and end, and for every cut of a pass
+                self._grow(T_PLAN, slots)
+                self._grow(T_PHASE, 5 * slots + 8)
+                self._grow(T_TIMELINE, 5 * slots + 8)
             # Stale entries wait in a heap until it is full; neighbouring blocks hold more than half a block together.
             for c in range(N_CLASS):
                 self._grow(T_HEAP + c, running + running // 4 + 64)
@@ -1510,7 +675,8 @@ cdef class Queue:
         return {
             T_JOB: self.slot_hi, T_NODE: self.node_hi, T_RACK: self.n_rack, T_ITEM: self.tail - self.head,
             T_LOAD: N_CLASS * self.n_group, T_DEV: N_CLASS * self.n_group, T_GROUP: self.n_group,
-            T_RECORD: self.n_record, T_SIGHTING: self.n_sighting, T_HEAP + FAULTS: self.clock[FAULTS].n,
+            T_RECORD: self.n_record, T_SIGHTING: self.n_sighting, T_PLAN: self.plan_hi,
+            T_HEAP + FAULTS: self.clock[FAULTS].n,
         }[table]
 
     def _load_parts(self, parts):
@@ -1552,7 +718,7 @@ cdef class Queue:
             while i_node >= 0:
                 gpus += self.node[i_node].gpus if self.rack[self.node[i_node].rack].off == 0 else 0
                 i_node = self.node[i_node].next
-            if self.backfill == EASY:
+            if profiled(self):
                 profile_add(self, job.est_end_ms, slot, gpus)
 
     def _group(self, group):
@@ -1579,6 +745,7 @@ cdef class Queue:
             while self.item[i].slot != slot:
                 i += 1
             dequeue_gap(self, i, i + 1)
+            drop_plan(self, slot)
             self.job[slot].wait_ms += self.now_ms - self.job[slot].since_ms
             self.n_queued -= 1
             self.reserved, self.pass_due = 0, 1

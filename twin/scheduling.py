@@ -21,9 +21,15 @@ POLICIES: dict[str, tuple[str, str]] = {
     "sjf": ("sjf", "none"),
     "ljf": ("ljf", "none"),
     "easy": ("fcfs", "easy"),
+    "easy-identity": ("fcfs", "easy-identity"),
+    "conservative": ("fcfs", "conservative"),
     "firstfit": ("fcfs", "firstfit"),
 }
 """Name of a policy → (order, backfill) of the queue core."""
+
+MODES = ("reschedule", "replay")
+IDENTITY = ("easy-identity", "conservative")
+"""Backfills whose reservations name units instead of counting them."""
 
 SLOWDOWN_FLOOR_S = 10.0
 """Jobs shorter than this count as this long in the bounded slowdown (Feitelson and Rudolph, JSSPP 1998)."""
@@ -35,34 +41,38 @@ LARGEST = 1 << 62
 """Ticks times units that the ledgers of the core hold."""
 
 
-def schedule(jobs: pd.DataFrame, *, size: int, policy: str = "easy", depth: int | None = None) -> pd.DataFrame:
+def schedule(
+    jobs: pd.DataFrame, *, size: int, policy: str = "easy", depth: int | None = None, mode: str = "reschedule"
+) -> pd.DataFrame:
     """Start, end and wait of every job on ``size`` units, in the order of ``jobs``.
 
     ``jobs``: columns ``submit_s``, ``size``, ``run_s`` and optionally ``job`` and ``request_s`` (NaN or below 0:
     unknown); rows need no order, ties are broken by row. Times finer than a microsecond are rounded to it.
-    ``depth``: how many places behind the head a backfill pass looks; None: all.
+    ``depth``: how many places behind the head a backfill pass looks; None: all. ``mode``: "reschedule" takes the submit
+    times only, "replay" the recorded starts in the column ``start_s`` as well; then ``policy`` and ``depth`` have no
+    say, and more than ``size`` units may be in use, as in the record.
+
+    ``easy`` counts units; ``easy-identity`` and ``conservative`` reserve units by name, as Batsim's easy_bf and
+    conservative_bf do, at a cost that grows with ``size`` and with the jobs waiting.
 
     Columns: ``job``, ``start_s``, ``end_s``, ``wait_s``, ``state`` ("finished", or "rejected" for a job larger than
     ``size``: it has no times and is left out of the summary). ``attrs["summary"]``: ``mean_wait_s``, ``max_wait_s``,
     ``share_waiting``, ``mean_bounded_slowdown`` (τ = 10 s), ``utilisation`` (Σ size·run / (size · makespan)),
     ``makespan_s`` (last end − first submit), ``jobs``; ``attrs["dropped"]``: names of the rejected jobs.
-    Raise ValueError for an unknown policy, a missing column, or a size, run or submit time that is none.
+    Raise ValueError for an unknown policy or mode, a missing column, or a size, run or submit time that is none.
     """
     order, backfill = _policy(policy)
+    if mode not in MODES:
+        raise ValueError(f"mode {mode!r}: expected one of {', '.join(MODES)}")
     units, run, submit, request = _checked(jobs, size)
     ticks_per_s = _ticks_per_s(submit, run, request, units)
     first_s = float(submit.min()) if len(jobs) else 0.0
     submit_t, run_t, request_t = (_ticks(x, ticks_per_s) for x in (submit - first_s, run, request))
     run_t = np.where(request_t >= 0, np.minimum(run_t, request_t), run_t)
-    core = _core.queue.Queue(
-        rack_group=np.zeros(1, np.int32),
-        gpus_per_rack=size,
-        n_group=1,
-        order=order,
-        backfill=backfill,
-        depth=UNLIMITED if depth is None else depth,
-    )
-    start_t = _run(core, submit_t, units, run_t, request_t)
+    if mode == "replay":
+        start_t = np.where(units <= size, _ticks(_recorded_start(jobs, submit) - first_s, ticks_per_s), -1)
+    else:
+        start_t = _run(_core_of(size, order, backfill, depth), submit_t, units, run_t, request_t)
     fits = start_t >= 0
     plan = pd.DataFrame(
         {
@@ -84,6 +94,31 @@ def schedule(jobs: pd.DataFrame, *, size: int, policy: str = "easy", depth: int 
     )
     plan.attrs["dropped"] = plan["job"].to_numpy()[~fits].tolist()
     return plan
+
+
+def _core_of(size: int, order: str, backfill: str, depth: int | None) -> Any:
+    """The queue core over one pool, or over one rack a unit where reservations name units."""
+    named = backfill in IDENTITY
+    return _core.queue.Queue(
+        rack_group=np.zeros(size if named else 1, np.int32),
+        gpus_per_rack=1 if named else size,
+        n_group=1,
+        order=order,
+        backfill=backfill,
+        depth=UNLIMITED if depth is None else depth,
+    )
+
+
+def _recorded_start(jobs: pd.DataFrame, submit: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The column start_s; ValueError where it is missing, unknown, or before the submission."""
+    if "start_s" not in jobs:
+        raise ValueError(f"mode 'replay' needs the column start_s; there are {list(jobs.columns)}")
+    start = jobs["start_s"].to_numpy(np.float64)
+    good = np.isfinite(start) & (start >= submit)
+    if not good.all():
+        row = int(np.argmin(good))
+        raise ValueError(f"jobs row {row}: start_s = {start[row]}: expected submit_s = {submit[row]} or later")
+    return start
 
 
 def _policy(policy: str) -> tuple[str, str]:

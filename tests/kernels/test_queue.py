@@ -28,6 +28,7 @@ COLUMNS = (
 )
 COUNTERS = ("now_ms", "n_running", "n_queued", "gpus_used", "gpus_free", "submitted", "finished", "failed", "killed")
 POLICIES = [(order, backfill) for order in ("fcfs", "sjf", "ljf") for backfill in ("none", "firstfit", "easy")]
+POLICIES += [(order, backfill) for backfill in ("easy-identity", "conservative") for order in ("fcfs", "sjf", "ljf")]
 
 
 def site(queue: Callable[..., Any] = kernel.Queue, **options: Any) -> Any:

@@ -67,6 +67,9 @@ class Queue:
         self.now_ms = self.step_ms = self.passes = self.allocated = self.queued_ms = 0
         self.step_energy: dict[tuple[int, int], int] = {}
         self.pass_due = False
+        self.plans: dict[int, tuple[int, int, dict[int, int]]] = {}
+        self.compress = self.replan = False
+        self.tested = 0
 
     # inputs
 
@@ -173,18 +176,19 @@ class Queue:
 
     def _wait(self, job: Job) -> None:
         job.state, job.attempt_ms = "queued", self.now_ms
+        self.compress |= self.order != "fcfs" or job.rank != 0
         self.waiting.append(job)
 
     def _key(self, job: Job) -> tuple[int, ...]:
         est = {"fcfs": 0, "sjf": job.est_left_ms, "ljf": -job.est_left_ms}[self.order] if job.rank == 0 else 0
         return job.rank, est, job.submit_ms, job.id
 
-    def _start(self, job: Job) -> None:
+    def _start(self, job: Job, room: list[int] | None = None) -> None:
         job.wait_ms += self.now_ms - job.attempt_ms
         job.attempt_ms, job.attempt_work, job.est_end_ms = self.now_ms, job.left, self.now_ms + job.est_left_ms
         if job.start_ms < 0:
             job.start_ms = self.now_ms
-        job.racks = self._place(job.size)
+        job.racks = self._place(job.size) if room is None else lowest(room, job.size)
         for rack, gpus in job.racks.items():
             self.free[rack] -= gpus
         job.group, job.state = self.rack_group[next(iter(job.racks))], "running"
@@ -198,7 +202,7 @@ class Queue:
         job.racks = {}
         job.wall_ms += self.now_ms - job.attempt_ms
         self.running.remove(job)
-        self.pass_due = True
+        self.pass_due = self.compress = True
 
     def _end(self, job: Job, state: str) -> None:
         job.state = state
@@ -242,6 +246,8 @@ class Queue:
             self._stop(job)
         else:
             self.waiting.remove(job)
+            self.plans.pop(job.id, None)
+            self.compress = True
             job.wait_ms += self.now_ms - job.attempt_ms
         job.cause, self.pass_due = cause, True
         self._end(job, state)
@@ -254,7 +260,8 @@ class Queue:
     def _set_off(self, rack: int, reason: str, on: bool) -> None:
         was = bool(self.off[rack])
         (self.off[rack].add if on else self.off[rack].discard)(reason)
-        self.pass_due |= was != bool(self.off[rack])
+        changes = was != bool(self.off[rack])
+        self.pass_due, self.replan = self.pass_due or changes, self.replan or changes
 
     def gpus_free(self) -> int:
         return sum(free for free, off in zip(self.free, self.off, strict=True) if not off)
@@ -274,6 +281,12 @@ class Queue:
     def _pass(self) -> None:
         self.passes, self.pass_due = self.passes + 1, False
         self.waiting.sort(key=self._key)
+        if self.backfill == "conservative":
+            self._plan_ahead()
+            return
+        if self.backfill == "easy-identity":
+            self._easy_identity()
+            return
         while self.waiting and self.waiting[0].size <= self.gpus_free():
             self._start(self.waiting[0])
         if not self.waiting or self.backfill == "none":
@@ -296,3 +309,82 @@ class Queue:
             if free >= need:
                 return end_ms, free - need
         return NEVER, 0
+
+    # reservations that name racks
+
+    def _free_over(self, first_ms: int, end_ms: int) -> list[int]:
+        """GPUs of each rack that nothing running or planned uses at any time in [first_ms, end_ms)."""
+        edges = [(max(job.est_end_ms, self.now_ms + 1), job.racks) for job in self.running]
+        times = {first_ms, *(t for t, _ in edges)} | {t for plan in self.plans.values() for t in plan[:2]}
+        least = [self.per] * len(self.free)
+        for t in (t for t in times if first_ms <= t < end_ms):
+            used = [racks for stop, racks in edges if stop > t]
+            used += [racks for start, stop, racks in self.plans.values() if start <= t < stop]
+            for rack in range(len(least)):
+                free = 0 if self.off[rack] else self.per - sum(racks.get(rack, 0) for racks in used)
+                least[rack] = min(least[rack], free)
+        return least
+
+    def _first_fit(self, job: Job) -> tuple[int, list[int]] | None:
+        times = {self.now_ms, *(max(other.est_end_ms, self.now_ms + 1) for other in self.running)}
+        times |= {t for plan in self.plans.values() for t in plan[:2] if t >= self.now_ms}
+        for t in sorted(times):
+            room = self._free_over(t, t + max(job.est_left_ms, 1))
+            if sum(room) >= job.size:
+                return t, room
+        return None
+
+    def _plan_ahead(self) -> None:
+        late = any(job.est_end_ms <= self.now_ms and job.attempt_work > 0 for job in self.running)
+        if self.replan or late or any(plan[0] < self.now_ms for plan in self.plans.values()):
+            self.plans, self.compress = {}, True
+        tested = 0 if self.compress else self.tested
+        looked = self.waiting[tested : 1 + self.depth]
+        for job in looked:
+            self.plans.pop(job.id, None)
+            fit = self._first_fit(job)
+            if fit and fit[0] == self.now_ms:
+                self._start(job, fit[1])
+            elif fit:
+                self.plans[job.id] = fit[0], fit[0] + max(job.est_left_ms, 1), lowest(fit[1], job.size)
+        self.tested = tested + sum(job.state == "queued" for job in looked)
+        self.compress = self.replan = False
+
+    def _easy_identity(self) -> None:
+        while self.waiting and self.waiting[0].size <= self.gpus_free():
+            self._start(self.waiting[0], self._free_now())
+        if not self.waiting:
+            return
+        head, behind = self.waiting[0], self.waiting[1 : 1 + self.depth]
+        shadow, _ = self._reservation(head.size)
+        if shadow < NEVER:
+            promised = lowest(self._free_at(shadow), head.size)
+        for job in behind:
+            end_ms, now = self.now_ms + job.est_left_ms, self._free_now()
+            if end_ms > shadow:
+                spare = self._free_at(shadow)
+                for rack, n in promised.items():
+                    spare[rack] -= n
+                now = [min(a, b) for a, b in zip(now, spare, strict=True)]
+            if sum(now) >= job.size:
+                self._start(job, now)
+
+    def _free_now(self) -> list[int]:
+        return [0 if off else free for free, off in zip(self.free, self.off, strict=True)]
+
+    def _free_at(self, t: int) -> list[int]:
+        left = [job.racks for job in self.running if max(job.est_end_ms, self.now_ms) > t]
+        return [
+            0 if self.off[rack] else self.per - sum(racks.get(rack, 0) for racks in left)
+            for rack in range(len(self.free))
+        ]
+
+
+def lowest(room: list[int], size: int) -> dict[int, int]:
+    """So many GPUs from the lowest rack up."""
+    chosen: dict[int, int] = {}
+    for rack, free in enumerate(room):
+        if size and free:
+            chosen[rack] = min(free, size)
+            size -= chosen[rack]
+    return chosen

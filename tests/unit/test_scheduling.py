@@ -78,14 +78,37 @@ def test_fifo_of_the_first_2000_lublin_jobs_is_that_of_accasim() -> None:
     assert summary["makespan_s"] == 2_693_405
 
 
-@pytest.mark.needs_data
-def test_count_based_easy_of_the_batsim_example_has_the_textbook_mean_wait() -> None:
+def read_batsim() -> pd.DataFrame:
+    """The 801 jobs of Batsim's medium_late, delay profiles."""
     path = DATA / "batsim" / "medium_late.json.xz"
     if not path.exists():
         pytest.skip("the Batsim example is not beside the project")
     trace = json.loads(lzma.decompress(path.read_bytes()))
-    rows = [(j["subtime"], j["res"], trace["profiles"][j["profile"]]["delay"], j["walltime"]) for j in trace["jobs"]]
-    plan = schedule(pd.DataFrame(rows, columns=["submit_s", "size", "run_s", "request_s"]), size=32)
+    rows = [
+        (job["id"], job["subtime"], job["res"], trace["profiles"][job["profile"]]["delay"], job["walltime"])
+        for job in trace["jobs"]
+    ]
+    return pd.DataFrame(rows, columns=["job", "submit_s", "size", "run_s", "request_s"])
+
+
+@pytest.mark.needs_data
+@pytest.mark.parametrize(("policy", "mean_wait_s"), [("easy-identity", 9.516326), ("conservative", 9.852251)])
+def test_batsims_own_801_start_times_are_met_within_a_millisecond(policy: str, mean_wait_s: float) -> None:
+    plan = schedule(read_batsim(), size=32, policy=policy)
+    name = f"medium_late_{policy.split('-', maxsplit=1)[0]}_out_jobs.csv.xz"
+    expected = pd.read_csv(DATA / "batsim" / name).sort_values("submission_time", kind="stable")
+    ours = plan.assign(submit_s=plan["start_s"] - plan["wait_s"]).sort_values("submit_s", kind="stable")
+    assert len(expected) == len(ours) == 801
+    for name, theirs in (("submit_s", "submission_time"), ("start_s", "starting_time"), ("end_s", "finish_time")):
+        assert np.abs(ours[name].to_numpy() - expected[theirs].to_numpy()).max() < 1e-3
+    assert round(plan.attrs["summary"]["mean_wait_s"], 6) == mean_wait_s
+    assert plan.attrs["summary"]["makespan_s"] == pytest.approx(16_088.51)
+    assert round(plan.attrs["summary"]["utilisation"], 6) == 0.498124
+
+
+@pytest.mark.needs_data
+def test_count_based_easy_of_the_batsim_example_has_the_textbook_mean_wait() -> None:
+    plan = schedule(read_batsim(), size=32)
     assert round(plan.attrs["summary"]["mean_wait_s"], 6) == 8.672887
     assert plan.attrs["summary"]["makespan_s"] == pytest.approx(16_088.51)
 
@@ -152,7 +175,7 @@ def test_the_depth_bounds_how_far_a_pass_looks() -> None:
 @pytest.mark.parametrize(
     ("jobs", "policy", "words"),
     [
-        (table([(0, 1, 1)]), "conservative", "fcfs, sjf, ljf, easy, firstfit"),
+        (table([(0, 1, 1)]), "backfill", "fcfs, sjf, ljf, easy, easy-identity, conservative, firstfit"),
         (table([(0, 1, -1)]), "easy", "row 0: run_s = -1"),
         (table([(0, 0, 1)]), "easy", "row 0: size = 0"),
         (table([(0, 1, 1)]).drop(columns="size"), "easy", "lack the columns"),
@@ -161,3 +184,58 @@ def test_the_depth_bounds_how_far_a_pass_looks() -> None:
 def test_what_cannot_be_scheduled_is_named(jobs: pd.DataFrame, policy: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         schedule(jobs, size=4, policy=policy)
+
+
+def test_replay_returns_the_recorded_starts() -> None:
+    jobs = table([(5, 2, 3), (0, 1, 9), (1, 9, 1)]).assign(start_s=[6.25, 0, 4])
+    plan = schedule(jobs, size=4, mode="replay")
+    assert plan["start_s"].tolist()[:2] == [6.25, 0]
+    assert plan["end_s"].tolist()[:2] == [9.25, 9]
+    assert plan["state"].tolist() == ["finished", "finished", "rejected"]
+    with pytest.raises(ValueError, match="row 1: start_s = -1"):
+        schedule(jobs.assign(start_s=[6, -1, 4]), size=4, mode="replay")
+    with pytest.raises(ValueError, match="reschedule, replay"):
+        schedule(jobs, size=4, mode="rerun")
+
+
+@pytest.mark.parametrize("servers", [1, 3])
+def test_mean_waits_of_m_m_1_and_m_m_3_are_within_their_confidence_bands(servers: int) -> None:
+    n, load, batches = 400_000, 0.7, 40
+    random = np.random.Generator(np.random.Philox(11))
+    run_s = np.round(random.exponential(100.0, n), 3)
+    submit_s = np.round(np.cumsum(random.exponential(100.0 / (load * servers), n)), 3)
+    wait_s = schedule(pd.DataFrame({"submit_s": submit_s, "size": 1, "run_s": run_s}), size=servers, policy="fcfs")[
+        "wait_s"
+    ]
+    means = wait_s.to_numpy().reshape(batches, -1).mean(axis=1)[1:]  # the first batch starts from an empty queue
+    offered = load * servers
+    share_waiting = {
+        1: load,
+        3: offered**3 / 6 / (1 - load) / (1 + offered + offered**2 / 2 + offered**3 / 6 / (1 - load)),
+    }
+    expected_s = share_waiting[servers] * 100.0 / (servers * (1 - load))  # Erlang C; Kleinrock, Queueing Systems I
+    half_width_s = 2.71 * means.std(ddof=1) / np.sqrt(len(means))  # 99 %, 38 degrees of freedom
+    assert half_width_s < 0.06 * expected_s
+    assert abs(means.mean() - expected_s) < half_width_s
+
+
+@pytest.mark.parametrize("policy", ["fcfs", "sjf", "ljf", "easy", "easy-identity", "conservative", "firstfit"])
+def test_no_policy_gives_a_unit_twice_or_loses_unit_time(policy: str) -> None:
+    random = np.random.Generator(np.random.Philox(5))
+    n = 400
+    jobs = table(
+        list(zip(random.integers(0, 4000, n), random.integers(1, 17, n), random.integers(0, 200, n), strict=True))
+    )
+    jobs["request_s"] = jobs["run_s"] * random.integers(1, 4, n)
+    plan = schedule(jobs, size=16, policy=policy)
+    assert (plan["start_s"] >= jobs["submit_s"]).all()
+    assert (plan["end_s"] - plan["start_s"]).tolist() == jobs["run_s"].tolist()
+    edges = sorted(
+        [(end, -size) for end, size in zip(plan["end_s"], jobs["size"], strict=True)]
+        + [(start, size) for start, size in zip(plan["start_s"], jobs["size"], strict=True)],
+        key=lambda edge: edge[0],
+    )
+    use = 0
+    for t in sorted({t for t, _ in edges}):
+        use += sum(delta for when, delta in edges if when == t)
+        assert 0 <= use <= 16
