@@ -72,7 +72,9 @@ def test_a_pump_that_is_needed_takes_its_hall_with_it():
 
 @pytest.fixture(scope="module")
 def zhongwei(root):
-    return twin.Scenario.read(root / "scenarios/base/zhongwei.toml", overrides={"run.days": 1})
+    return twin.Scenario.read(
+        root / "scenarios/base/zhongwei.toml", overrides={"run.days": 1, "site.rack_hall.hall.rooms_count": 2}
+    )
 
 
 def test_the_site_has_the_same_figures_with_any_number_of_workers(zhongwei, tmp_path):

@@ -16,7 +16,7 @@ from twin.components.breaker import Breaker
 from twin.components.cooling_plant import CoolingPlant
 from twin.components.grid_tie import GridTie
 from twin.components.line import Line
-from twin.components.rack_hall import RackHall
+from twin.components.rack_hall import GPUS_PER_RACK, RackHall
 from twin.components.solar_plant import SolarPlant
 from twin.components.transformer import Transformer
 
@@ -215,7 +215,7 @@ def capacity_of(site: Site) -> SiteCapacity:
 def _add_hall(made: SiteCapacity, hall: RackHall, plant: CoolingPlant) -> None:
     rooms = tuple((f"{hall.name}.a{k:02}", f"{hall.name}.b{k:02}") for k in range(1, hall.rooms_count + 1))
     pumps = tuple(f"{plant.name}.pump{k}" for k in range(1, plant.pumps_count + 1))
-    gpus = 72 * sum(hall.racks_of_rows) * hall.rooms_count
+    gpus = GPUS_PER_RACK * sum(hall.racks_of_rows) * hall.rooms_count
     made.halls.append(Hall(hall.name, gpus, rooms, 0.85 * hall.board_mva, pumps, plant.pumps_needed_count))
     for side in ("a", "b"):
         made.parts.append(Failable(f"{hall.name}.{side}.xfmr", hall.side_failures_per_year, hall.side_repair_h))
