@@ -225,6 +225,19 @@ def report(
 
 
 @app.command()
+def why(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="job-123, event-7 (or 7), or the name of an asset.")],
+    no_color: NoColor = False,
+) -> None:
+    """Print the chain of causes behind a job, an event or an asset."""
+    with _guarded(no_color=no_color, file=folder):
+        from twin.faces.why_command import answer
+
+        typer.echo(answer(folder, what))
+
+
+@app.command()
 def workload(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Jobs, requests or power over time; .gz, .xz are read.")],
     format: Annotated[str | None, typer.Option(help="Of the file, where its name and header do not tell.")] = None,
