@@ -16,6 +16,7 @@ _PUBLIC = {
     "Network": "twin.network", "Solution": "twin.network", "read_jobs": "twin.workload", "schedule": "twin.scheduling",
     "adequacy": "twin.generation_adequacy",
     "reliability": "twin.studies.reliability",
+    "stress": "twin.studies.stress",
     "TwinError": "twin.errors", "ScenarioError": "twin.errors", "SiteError": "twin.errors", "RunError": "twin.errors",
     "SolveError": "twin.errors", "AuditError": "twin.errors", "Problem": "twin.errors",
 }  # fmt: skip
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from twin.scheduling import schedule
     from twin.site import Site, build
     from twin.studies.reliability import reliability
+    from twin.studies.stress import stress
     from twin.workload import read_jobs
 
 

@@ -286,6 +286,46 @@ def _column_map(pairs: Sequence[str], file: Path) -> dict[str, str]:
 
 
 @app.command()
+def stress(
+    scenario: ScenarioPath,
+    at: Annotated[
+        str, typer.Option(help='"peak heat", "empty storage", "highest flow", or a time: "1d 12:00".')
+    ] = "peak heat",
+    hours: Annotated[float, typer.Option(help="How long each loss is followed.")] = 6.0,
+    asset: Annotated[
+        list[str] | None, typer.Option(metavar="PATTERN", help="What is lost: T*; may be repeated. All if not given.")
+    ] = None,
+    pairs: Annotated[bool, typer.Option("--pairs", help="Also pairs that the static power flow finds bad.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the table as Parquet, CSV and JSON.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes; 0: one a core. The figures do not depend on it.")] = 0,
+    sla_cost: Annotated[float, typer.Option(help="Cost of a lost GPU-hour, in your currency.")] = 2.0,
+    energy_price: Annotated[float, typer.Option(help="Of a MWh from the grid, in your currency.")] = 0.0,
+    sets: Sets = None,
+    seed: Seed = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 where a loss breaks an expectation.")] = False,
+    no_color: NoColor = False,
+) -> None:
+    """Lose every asset at one moment, each in a run of its own, and rank what follows."""
+    console = _console(no_color=no_color)
+    with _guarded(no_color=no_color, file=scenario, out=out):
+        if out is not None:
+            _check_empty(out, scenario)
+        from twin.faces.stress_command import show_stress, write_stress
+        from twin.studies.stress import stress as study
+
+        found = study(
+            _read(scenario, sets, seed), at=at, hours=hours, assets=asset or ("*",), pairs=pairs,
+            workers=workers or os.cpu_count() or 1, sla_cost_per_gpu_h=sla_cost, energy_price_per_mwh=energy_price,
+        )  # fmt: skip
+        show_stress(console, found)
+        if out is not None:
+            write_stress(found, out)
+            typer.echo(f"✓ {out.as_posix()}")
+        if strict and found["unmet"].any():
+            raise typer.Exit(1)
+
+
+@app.command()
 def reliability(
     scenario: ScenarioPath,
     years: Annotated[int, typer.Option(metavar="N", help="Years to draw, at most.")] = 1000,
