@@ -233,7 +233,7 @@ def test_a_misspelt_key_hides_no_misspelt_asset(tmp_path: Path) -> None:
 
 def test_reliability_refuses_years_that_are_none_and_a_folder_that_is_full(tmp_path: Path) -> None:
     (tmp_path / "kept").write_text("x")
-    assert call("reliability", "stress", "why", "scenarios/base/zhongwei.toml", "--years", "1")[0] == 2
-    code, text = call("reliability", "stress", "why", "scenarios/base/zhongwei.toml", "--out", str(tmp_path))
+    assert call("reliability", "scenarios/base/zhongwei.toml", "--years", "1")[0] == 2
+    code, text = call("reliability", "scenarios/base/zhongwei.toml", "--out", str(tmp_path))
     assert code == 2
     assert "is not empty" in text
