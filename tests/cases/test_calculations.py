@@ -15,7 +15,7 @@ from pvlib import irradiance
 import twin
 from tests.kernels.tiny import SITE, Tiny
 from tests.reference.physics import PG25_W_K_PER_L_MIN, record
-from twin.ageing import CALENDAR_POWER, CYCLE_POWER, calendar_rate, cycle_rate, grow
+from twin.ageing import CALENDAR_POWER, CYCLE_POWER, MODELS, calendar_rate, cycle_rate, grow
 from twin.weather import Place, SolarDesign, sheds
 from twin.weather.psychro import dew_point_c, wet_bulb_c
 from twin.weather.sun import clear_sky, sun_at_minutes
@@ -64,6 +64,19 @@ def ageing(given: Values) -> Values:
         if day % 365 == 0 and day // 365 in given["years"]:
             left.append(float(1.0 - calendar - cycle))
     return {"left_share": left}
+
+
+def naumann(given: Values) -> Values:
+    """Capacity lost on the shelf and by cycling alone, each in many pieces."""
+    law, lost = MODELS["naumann"], np.array(0.0)
+    rate = law.calendar_rate(np.array(given["temp_c"]), np.array(given["soc_share"]))
+    for _ in range(given["pieces"]):
+        lost = grow(lost, rate, law.calendar_power, np.array(365.25 * given["years"] / given["pieces"]))
+    cycled = np.array(0.0)
+    rate = law.cycle_rate(np.array(given["temp_c"]), np.array(given["depth_share"]), np.array(given["c_rate"]))
+    for _ in range(given["pieces"]):
+        cycled = grow(cycled, rate, law.cycle_power, np.array(given["full_cycles"] / given["pieces"]))
+    return {"shelf_percent": float(100.0 * lost), "cycles_percent": float(100.0 * cycled)}
 
 
 def coolant(given: Values) -> Values:
@@ -133,7 +146,8 @@ def _until_rows_stop(hall: str, rack_kw: float) -> dict[str, float]:
 
 
 KINDS: dict[str, Callable[[Values], Values]] = {
-    each.__name__: each for each in (sun, tracker, ageing, coolant, wet_bulb, ride_through, chiller, coolant_lost)
+    each.__name__: each
+    for each in (sun, tracker, ageing, naumann, coolant, wet_bulb, ride_through, chiller, coolant_lost)
 }
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from twin.ageing import CALENDAR_POWER, CYCLE_POWER, anode_potential_v, calendar_rate, cycle_rate, grow
+import twin
+from twin.ageing import CALENDAR_POWER, CYCLE_POWER, MODELS, anode_potential_v, calendar_rate, cycle_rate, grow
 
 YEAR = 365.0
 DEPTH = np.array(0.8)
@@ -63,3 +64,33 @@ def test_deep_and_quick_cycles_take_more():
     base = cycle_rate(WARM, DEPTH, MEAN_RATE)
     assert cycle_rate(WARM, np.array(1.0), MEAN_RATE) > base
     assert cycle_rate(WARM, DEPTH, 2.0 * MEAN_RATE) > base
+
+
+def test_naumanns_shelf_loss_at_other_temperatures_and_charges():
+    """Published equation: 1 year at half charge 4.25 %; 10 years at 35 °C 16.83 %, full 21.43 %."""
+    law = MODELS["naumann"]
+
+    def lost(temp_c: float, soc: float, years: float) -> float:
+        rate = law.calendar_rate(np.array(temp_c), np.array(soc))
+        return 100.0 * float(grow(ZERO, rate, law.calendar_power, np.array(365.25 * years)))
+
+    assert lost(25.0, 0.5, 1.0) == pytest.approx(4.25, abs=0.005)
+    assert lost(35.0, 0.5, 10.0) == pytest.approx(16.83, abs=0.01)
+    assert lost(25.0, 1.0, 10.0) == pytest.approx(21.43, abs=0.01)
+
+
+def test_naumanns_cycles_at_one_c_and_full_depth():
+    law = MODELS["naumann"]
+    rate = law.cycle_rate(WARM, np.array(1.0), np.array(1.0))
+    assert 100.0 * float(grow(ZERO, rate, law.cycle_power, np.array(1000.0))) == pytest.approx(6.83, abs=0.005)
+
+
+def test_a_battery_ages_as_the_model_it_names(root):
+    path = root / "scenarios" / "base" / "zhongwei.toml"
+    left = {}
+    for name in MODELS:
+        over = {"run.days": 2, "site.battery.bess.ageing_model": name, "workload.source": "none"}
+        with twin.Run(twin.Scenario.read(path, overrides=over)) as run:
+            run.advance("36h")
+            left[name] = run.read("bess-01.soh")
+    assert 0.99 < left["naumann"] < left["blast"] < 1.0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from twin.ageing import CALENDAR_POWER, CYCLE_POWER, calendar_rate, cycle_rate, grow
+from twin.ageing import MODELS, grow
 from twin.component import Behaviour, Component, quantity
 from twin.components.branches import add_branch, cable_branch, transformer_branch
 from twin.components.bus import add_bus
@@ -71,6 +71,9 @@ class Battery(Component, kind="battery"):
     trip_cell_c: float = quantity(60.0, "cell temperature at which a container trips", gt=45, source="from memory")
     bms_trips_per_year: float = quantity(0.5, "false trips of a container", ge=0, source="from memory")
     bms_repair_h: float = quantity(8.0, "mean time to clear one", gt=0, source="from memory")
+    ageing_model: Literal["blast", "naumann"] = quantity(
+        "blast", "how its cells lose capacity: as BLAST-Lite has it, or Naumann et al., twice as fast"
+    )
     feeder_km: float = quantity(1.5, "length of the 35 kV feeder", gt=0)
 
     def declare(self, plan: Plan) -> None:
@@ -183,9 +186,10 @@ class Battery(Component, kind="battery"):
         temp_c = read["temp_s"] / age_s + 1.5  # the stressed cells are warmer than the mean (docs/physics.md)
         cycles = read["throughput_ah"] / (2.0 * read["q_ah"])
         c_rate = read["throughput_ah"] / read["q_ah"] / (age_s / 3600.0)
-        calendar = calendar_rate(temp_c, read["soc_s"] / age_s)
-        read["fade_calendar"][:] = grow(read["fade_calendar"], calendar, CALENDAR_POWER, days)
-        read["fade_cycle"][:] = grow(read["fade_cycle"], cycle_rate(temp_c, depth, c_rate), CYCLE_POWER, cycles)
+        law = MODELS[self.ageing_model]
+        calendar, cycle = law.calendar_rate(temp_c, read["soc_s"] / age_s), law.cycle_rate(temp_c, depth, c_rate)
+        read["fade_calendar"][:] = grow(read["fade_calendar"], calendar, law.calendar_power, days)
+        read["fade_cycle"][:] = grow(read["fade_cycle"], cycle, law.cycle_power, cycles)
         fade = read["fade_calendar"] + read["fade_cycle"]
         read["q_factor"][:] = 1.0 - fade
         read["r_factor"][:] = 1.0 + 1.75 * fade  # resistance grows 1.5–2 times the capacity lost (from memory)
