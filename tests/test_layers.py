@@ -106,6 +106,20 @@ def test_every_module_has_its_place_in_the_layers():
     assert {head(dotted(path)) for path in modules()} - {""} - LEVEL.keys() == set()
 
 
+def test_no_file_holds_the_marks_of_a_merge():
+    """They break no build where they stand in prose."""
+    root = PACKAGE.parent
+    files = [path for folder in ("twin", "ext", "docs", "tests", "scenarios") for path in (root / folder).rglob("*")]
+    texts = (".md", ".py", ".pyx", ".pxd", ".pxi", ".toml", ".css", ".js", ".html")
+    files = [path for path in (*files, *root.glob("*.*")) if path.suffix in texts and path.is_file()]
+    marks = ("<" * 7 + " ", ">" * 7 + " ")
+    marked = [
+        path.name for path in files if any(line.startswith(marks) for line in path.read_text("utf-8").splitlines())
+    ]
+    assert len(files) > 300
+    assert marked == []
+
+
 def test_no_import_runs_up_the_layers():
     assert uphill() == []
 
