@@ -83,6 +83,7 @@ SUFFIXES: dict[str, str] = {
     "per_min": "1/min",
     "kg_kwh": "kg/kWh",
     "l_kwh": "l/kWh",
+    "l_kw": "l/kW",
     "mw_per_min": "MW/min",
     "mw_per_hz": "MW/Hz",
     "gpus": "GPU",
