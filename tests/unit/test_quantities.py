@@ -12,7 +12,8 @@ from twin.quantities import SUFFIXES, duration_ms, duration_text, unit_of
     [
         ("energy_mwh", "MWh"), ("power_mw", "MW"), ("tcs_l_min_kw", "l/(min·kW)"), ("cell_heat_j_kg_k", "J/(kg·K)"),
         ("supply_c", "°C"), ("design_rise_k", "K"), ("g_on_w_k", "W/K"), ("rain_mm_h", "mm/h"), ("wind_m_s", "m/s"),
-        ("cdu_failures_per_year", "1/a"), ("share", "1"), ("s", "s"), ("restart_s", "s"), ("ghi_w_m2", "W/m²"), ("water_l_kw", "l/kW"),
+        ("cdu_failures_per_year", "1/a"), ("share", "1"), ("s", "s"), ("restart_s", "s"), ("ghi_w_m2", "W/m²"),
+        ("water_l_kw", "l/kW"),
     ],
 )  # fmt: skip
 def test_the_longest_suffix_gives_the_unit(name, unit):
